@@ -1,0 +1,100 @@
+"""Paths on disk: .json (ours, exact), .npz (exact), .npy (poses alone). Written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from flythrough.errors import InputError
+
+FORMAT = "flythrough.camera"
+VERSION = 1
+SUFFIXES = (".json", ".npz", ".npy")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object: a stored path (key "c2w") or keyframes (key "keyframes")."""
+    try:
+        data = json.loads(_bytes(path))
+    except ValueError as error:
+        raise InputError(f"{path.name}: it is not valid JSON ({error})") from None
+    if not isinstance(data, dict) or not ("c2w" in data or "keyframes" in data):
+        raise InputError(f'{path.name}: expected a JSON object with "c2w" (poses) or "keyframes"')
+    if data.get("version", VERSION) != VERSION:
+        raise InputError(f"{path.name}: its version is {data['version']}, this release reads {VERSION}")
+    return data
+
+
+def read_array(path: Path) -> Tensor:
+    """Read a numeric .npy as float64."""
+    return as_tensor(_load_numpy(path), path.name)
+
+
+def read_npz(path: Path) -> dict[str, Tensor]:
+    """Read an .npz with c2w and, if present, intrinsics, height, width and fps."""
+    with _load_numpy(path) as arrays:
+        found = {key: as_tensor(arrays[key], path.name) for key in arrays.files}
+    if "c2w" not in found:
+        raise InputError(f"{path.name}: it holds {', '.join(found) or 'nothing'}; expected an array named c2w")
+    return found
+
+
+def write(path: Path, c2w: Tensor, intrinsics: Tensor, height: int, width: int, fps: float) -> None:
+    """Write poses to a .json, .npz or .npy under a temporary name, then rename."""
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"{path}: a camera path is saved as {', '.join(SUFFIXES)}, not {path.suffix or 'this'}")
+    part = path.with_name(f".{path.name}.part{path.suffix}")
+    try:
+        if path.suffix == ".json":
+            part.write_text(_json(c2w, intrinsics, height, width, fps))
+        elif path.suffix == ".npz":
+            np.savez(part, c2w=c2w.numpy(), intrinsics=intrinsics.numpy(), height=height, width=width, fps=fps)
+        else:
+            np.save(part, c2w.numpy())
+        os.replace(part, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def as_tensor(values: Any, source: str) -> Tensor:
+    """Anything array-like -> float64 on the CPU, or InputError."""
+    if isinstance(values, Tensor):
+        return values.detach().to("cpu", torch.float64)
+    try:
+        return torch.from_numpy(np.array(values, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise InputError(f"{source}: it does not hold one rectangular array of numbers") from None
+
+
+def _json(c2w: Tensor, intrinsics: Tensor, height: int, width: int, fps: float) -> str:
+    """One pose a line. Python prints the shortest decimal that reads back to the same float64."""
+    head = {"format": FORMAT, "version": VERSION, "height": height, "width": width, "fps": fps}
+    fields = [f'  "{key}": {json.dumps(value)}' for key, value in head.items()]
+    fields.append('  "axes": "opencv, camera to world, metres"')
+    for key, rows in (("intrinsics", intrinsics), ("c2w", c2w)):
+        fields.append(f'  "{key}": [\n' + ",\n".join(f"    {json.dumps(row)}" for row in rows.tolist()) + "\n  ]")
+    return "{\n" + ",\n".join(fields) + "\n}\n"
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _load_numpy(path: Path) -> Any:
+    try:
+        return np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path.name}: it is not a readable {path.suffix} file ({error})") from None

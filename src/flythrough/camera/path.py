@@ -1,0 +1,186 @@
+"""CameraPath: where the camera is at every frame, and through which lens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from flythrough.camera import files
+from flythrough.camera import intrinsics as lens
+from flythrough.camera.pose import check_poses, pose, relative_to_first
+from flythrough.errors import InputError
+
+FPS = 16.0
+FOV_DEG = 70.0  # horizontal, where nothing else is known
+HEIGHT, WIDTH = 256, 448
+
+
+@dataclass(frozen=True, eq=False)
+class CameraPath:
+    """A camera's poses and lens, frame by frame. Checked when made; never changed after.
+
+    c2w         (F, 4, 4) float64 on the CPU: camera to world, OpenCV axes (x right, y down, z forward), metres
+    intrinsics  (F, 4) float64: fx fy cx cy in pixels of a height x width picture; (4,) is repeated
+    fps         frames a second, which turns frames into speeds
+    """
+
+    c2w: Tensor
+    intrinsics: Tensor
+    height: int
+    width: int
+    fps: float = FPS
+
+    def __post_init__(self) -> None:
+        self._check("camera path")
+
+    @property
+    def frames(self) -> int:
+        """F, the number of pixel frames."""
+        return len(self.c2w)
+
+    @property
+    def seconds(self) -> float:
+        """From the first frame to the last."""
+        return (self.frames - 1) / self.fps
+
+    @property
+    def fov_deg(self) -> Tensor:
+        """(F, 2): horizontal and vertical field of view in degrees."""
+        return lens.fov_deg(self.intrinsics, self.height, self.width)
+
+    @property
+    def positions(self) -> Tensor:
+        """(F, 3): where the camera is, in metres."""
+        return self.c2w[:, :3, 3]
+
+    def relative_to_first(self) -> CameraPath:
+        """The same path in the first camera's own axes: pose 0 is the identity."""
+        return replace(self, c2w=relative_to_first(self.c2w))
+
+    def placed(self, start: Tensor) -> CameraPath:
+        """The same path with its first pose at `start` (4, 4) of some world."""
+        return replace(self, c2w=start.to(self.c2w) @ relative_to_first(self.c2w))
+
+    def take(self, frames: slice) -> CameraPath:
+        """Some of the frames, as slicing a list does; the poses stay where they are."""
+        return replace(self, c2w=self.c2w[frames], intrinsics=self.intrinsics[frames])
+
+    def latent(self, stride: int = 8) -> CameraPath:
+        """The frames that latent frames are anchored at: 0, stride, 2 stride, ..."""
+        return replace(self.take(slice(None, None, stride)), fps=self.fps / stride)
+
+    def reversed(self) -> CameraPath:
+        """The way back."""
+        return replace(self, c2w=self.c2w.flip(0), intrinsics=self.intrinsics.flip(0))
+
+    def joined(self, other: CameraPath) -> CameraPath:
+        """This path, then `other` from where this one ends; the shared frame is kept once."""
+        if (self.height, self.width, self.fps) != (other.height, other.width, other.fps):
+            raise InputError(
+                f"paths of {self.width}x{self.height} at {self.fps:g} fps and {other.width}x{other.height} at "
+                f"{other.fps:g} fps cannot be joined; fit one to the other first"
+            )
+        after = self.c2w[-1] @ relative_to_first(other.c2w)[1:]
+        return replace(
+            self,
+            c2w=torch.cat([self.c2w, after]),
+            intrinsics=torch.cat([self.intrinsics, other.intrinsics[1:]]),
+        )
+
+    def resized(self, height: int, width: int) -> CameraPath:
+        """The same view in a picture of another size; another shape stretches the pixels."""
+        k = lens.scaled(self.intrinsics, height / self.height, width / self.width)
+        return replace(self, intrinsics=k, height=height, width=width)
+
+    def fitted(self, height: int, width: int) -> CameraPath:
+        """The view that is left when the picture is resized and cut at the centre to fill height x width."""
+        if (height, width) == (self.height, self.width):
+            return self
+        crop = lens.centre_crop((self.height, self.width), height, width)
+        return replace(self, intrinsics=crop.intrinsics(self.intrinsics), height=height, width=width)
+
+    def resampled(self, frames: int) -> CameraPath:
+        """The same way in another number of frames at the same rate: slower or faster.
+
+        Between poses the position runs straight and the camera turns about one axis (slerp).
+        """
+        if frames < 1:
+            raise InputError(f"frames is {frames}; a path needs at least one")
+        if frames == self.frames:
+            return self
+        from scipy.spatial.transform import Rotation, Slerp
+
+        if self.frames == 1:
+            return replace(self, c2w=self.c2w.expand(frames, 4, 4), intrinsics=self.intrinsics.expand(frames, 4))
+        slerp = Slerp(range(self.frames), Rotation.from_matrix(self.c2w[:, :3, :3].numpy()))
+        at = torch.linspace(0, self.frames - 1, frames, dtype=torch.float64)
+        turned = torch.from_numpy(slerp(at.numpy()).as_matrix())
+        return replace(
+            self,
+            c2w=pose(turned, lens.stretched(self.positions, frames)),
+            intrinsics=lens.stretched(self.intrinsics, frames),
+        )
+
+    def at_fps(self, fps: float) -> CameraPath:
+        """The same flight, equally long in seconds to the nearest frame, at another frame rate."""
+        return replace(self.resampled(max(1, round(self.seconds * fps) + 1)), fps=fps)
+
+    def save(self, path: str | Path) -> None:
+        """Write .json or .npz (everything, exactly) or .npy (the poses alone)."""
+        files.write(Path(path), self.c2w, self.intrinsics, self.height, self.width, self.fps)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        intrinsics: Any = None,
+        fov_deg: float = FOV_DEG,
+        height: int = HEIGHT,
+        width: int = WIDTH,
+        fps: float = FPS,
+    ) -> CameraPath:
+        """Read a path from .json (poses or keyframes), .npz or .npy.
+
+        What the file itself says wins; the arguments fill in what it does not say. `intrinsics` is an array or
+        a .npy file of shape (4,), (3, 3), (F, 4) or (F, 3, 3) in pixels of the height x width picture.
+        """
+        path = Path(path)
+        given: dict[str, Any] = {"height": height, "width": width, "fps": fps}
+        if path.suffix == ".json":
+            given |= files.read_json(path)
+        elif path.suffix == ".npz":
+            given |= files.read_npz(path)
+        elif path.suffix == ".npy":
+            given["c2w"] = files.read_array(path)
+        else:
+            raise InputError(f"{path}: a camera path is one of {', '.join(files.SUFFIXES)}")
+        height, width, fps = int(given["height"]), int(given["width"]), float(given["fps"])
+        c2w = files.as_tensor(given["c2w"], path.name)
+        check_poses(c2w, path.name)
+        k = given.get("intrinsics")
+        if intrinsics is not None:
+            k = files.read_array(Path(intrinsics)) if isinstance(intrinsics, (str, Path)) else intrinsics
+        if k is None:
+            k = lens.from_fov(fov_deg, height, width)
+        k = lens.expand(files.as_tensor(k, path.name), len(c2w), path.name)
+        lens.check_intrinsics(k, height, width, path.name)
+        return cls(c2w, k, height, width, fps)
+
+    def _check(self, source: str) -> None:
+        c2w = files.as_tensor(self.c2w, source)
+        check_poses(c2w, source)
+        if not (self.height > 0 and self.width > 0 and self.fps > 0):
+            raise InputError(f"{source}: size {self.width}x{self.height} and fps {self.fps:g} must be positive")
+        k = files.as_tensor(self.intrinsics, source)
+        if k.shape == (4,):
+            k = k.expand(len(c2w), 4)
+        if k.shape != (len(c2w), 4):
+            raise InputError(f"{source}: {len(c2w)} poses, but intrinsics of shape {tuple(k.shape)}")
+        lens.check_intrinsics(k, self.height, self.width, source)
+        for name, value in (("c2w", c2w), ("intrinsics", k)):
+            object.__setattr__(self, name, value.contiguous())
