@@ -41,20 +41,26 @@ def read_npz(path: Path) -> dict[str, Tensor]:
     with _load_numpy(path) as arrays:
         found = {key: as_tensor(arrays[key], path.name) for key in arrays.files}
     if "c2w" not in found:
-        raise InputError(f"{path.name}: it holds {', '.join(found) or 'nothing'}; expected an array named c2w")
+        raise InputError(
+            f"{path.name}: it holds {', '.join(found) or 'nothing'}; expected an array named c2w"
+        )
     return found
 
 
 def write(path: Path, c2w: Tensor, intrinsics: Tensor, height: int, width: int, fps: float) -> None:
     """Write poses to a .json, .npz or .npy under a temporary name, then rename."""
     if path.suffix not in SUFFIXES:
-        raise InputError(f"{path}: a camera path is saved as {', '.join(SUFFIXES)}, not {path.suffix or 'this'}")
+        raise InputError(
+            f"{path}: a camera path is saved as {', '.join(SUFFIXES)}, not {path.suffix or 'this'}"
+        )
     part = path.with_name(f".{path.name}.part{path.suffix}")
     try:
         if path.suffix == ".json":
             part.write_text(_json(c2w, intrinsics, height, width, fps))
         elif path.suffix == ".npz":
-            np.savez(part, c2w=c2w.numpy(), intrinsics=intrinsics.numpy(), height=height, width=width, fps=fps)
+            np.savez(
+                part, c2w=c2w.numpy(), intrinsics=intrinsics.numpy(), height=height, width=width, fps=fps
+            )
         else:
             np.save(part, c2w.numpy())
         os.replace(part, path)
@@ -80,7 +86,9 @@ def _json(c2w: Tensor, intrinsics: Tensor, height: int, width: int, fps: float) 
     fields = [f'  "{key}": {json.dumps(value)}' for key, value in head.items()]
     fields.append('  "axes": "opencv, camera to world, metres"')
     for key, rows in (("intrinsics", intrinsics), ("c2w", c2w)):
-        fields.append(f'  "{key}": [\n' + ",\n".join(f"    {json.dumps(row)}" for row in rows.tolist()) + "\n  ]")
+        fields.append(
+            f'  "{key}": [\n' + ",\n".join(f"    {json.dumps(row)}" for row in rows.tolist()) + "\n  ]"
+        )
     return "{\n" + ",\n".join(fields) + "\n}\n"
 
 

@@ -110,7 +110,11 @@ def check_intrinsics(intrinsics: Tensor, height: int, width: int, source: str = 
     if len(outside):
         bad = int(outside[0, 0])
         focal = float(intrinsics[bad, 0])
-        hint = f"; fx is {focal:g}, so it may be a fraction instead of pixels" if focal < math.sqrt(width) else ""
+        hint = (
+            f"; fx is {focal:g}, so it may be a fraction instead of pixels"
+            if focal < math.sqrt(width)
+            else ""
+        )
         raise InputError(
             f"{source}: field of view of frame {bad} is {float(fov[bad]):.1f} degrees; "
             f"expected {low:g} to {high:g}{hint}"

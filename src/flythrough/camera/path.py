@@ -115,7 +115,9 @@ class CameraPath:
         from scipy.spatial.transform import Rotation, Slerp
 
         if self.frames == 1:
-            return replace(self, c2w=self.c2w.expand(frames, 4, 4), intrinsics=self.intrinsics.expand(frames, 4))
+            return replace(
+                self, c2w=self.c2w.expand(frames, 4, 4), intrinsics=self.intrinsics.expand(frames, 4)
+            )
         slerp = Slerp(range(self.frames), Rotation.from_matrix(self.c2w[:, :3, :3].numpy()))
         at = torch.linspace(0, self.frames - 1, frames, dtype=torch.float64)
         turned = torch.from_numpy(slerp(at.numpy()).as_matrix())
@@ -175,7 +177,9 @@ class CameraPath:
         c2w = files.as_tensor(self.c2w, source)
         check_poses(c2w, source)
         if not (self.height > 0 and self.width > 0 and self.fps > 0):
-            raise InputError(f"{source}: size {self.width}x{self.height} and fps {self.fps:g} must be positive")
+            raise InputError(
+                f"{source}: size {self.width}x{self.height} and fps {self.fps:g} must be positive"
+            )
         k = files.as_tensor(self.intrinsics, source)
         if k.shape == (4,):
             k = k.expand(len(c2w), 4)
