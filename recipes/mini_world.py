@@ -1,0 +1,20 @@
+"""mini's world transformer, on the shipped autoencoder: `flythrough train world recipes/mini_world.py`."""
+
+from flythrough.presets import PRESETS
+from flythrough.train.data import ClipConfig
+from flythrough.train.run import WorldRecipe
+from flythrough.train.stages import WorldStageConfig
+
+mini = PRESETS["mini"]
+
+recipe = WorldRecipe(
+    model=mini.model,
+    stage=WorldStageConfig(
+        clips=ClipConfig(frames=161, clips_per_world=2, worlds_per_batch=4, workers=14),
+        encoding=mini.camera_encoding,
+    ),
+    steps=40_000,
+    lengths=((0.0, 11), (0.7, 21)),
+    muon_lr=0.01,
+    adam_lr=1e-3,
+)

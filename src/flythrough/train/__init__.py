@@ -1,0 +1,1 @@
+"""Training: clips to batches, a loss for each stage, and one loop."""

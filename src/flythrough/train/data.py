@@ -1,0 +1,167 @@
+"""Rendered worlds as training data: deterministic from a seed, made while training runs.
+
+Worker processes build worlds and fly paths through them; the device renders; a pool in device memory holds what was
+rendered (or encoded) last, and batches are drawn from the pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from flythrough.camera.path import CameraPath
+from flythrough.worlds.mesh import Light, Mesh
+from flythrough.worlds.render import prepare, render
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipConfig:
+    """What a clip is. Two clips share a world, since a world costs more to build than to film."""
+
+    height: int = 256
+    width: int = 448
+    frames: int = 81
+    clips_per_world: int = 2
+    worlds_per_batch: int = 4
+    split: str = "train"
+    seed: int = 0
+    workers: int = 2
+
+
+@dataclass
+class WorldClips:
+    """One world and the paths flown through it, from a worker process."""
+
+    mesh: Mesh
+    light: Light
+    paths: list[CameraPath]
+    captions: list[str]
+
+
+@dataclass
+class ClipBatch:
+    """video (B, F, H, W, 3) uint8; c2w (B, F, 4, 4) float64, relative to frame 0; intrinsics (B, F, 4) pixels."""
+
+    video: Tensor
+    c2w: Tensor
+    intrinsics: Tensor
+    captions: list[str] = field(default_factory=list)
+
+
+class WorldDataset(Dataset[WorldClips]):
+    """World number `index` of a split, with its paths. The same index gives the same clips on any machine."""
+
+    def __init__(self, config: ClipConfig) -> None:
+        self.config = config
+
+    def __len__(self) -> int:
+        return 2**31 - 1
+
+    def __getitem__(self, index: int) -> WorldClips:
+        from flythrough.worlds.walks import random_walk
+        from flythrough.worlds.world import World
+
+        torch.set_num_threads(1)
+        config = self.config
+        world = World.from_seed((config.seed * 1_000_003 + index) % 2**31, config.split)
+        paths, captions = [], []
+        for clip in range(config.clips_per_world):
+            rng = torch.Generator().manual_seed(index * 16 + clip)
+            path = random_walk(
+                world, config.frames, _numpy_rng(rng), height=config.height, width=config.width
+            )
+            paths.append(path)
+            captions.append(world.caption(_numpy_rng(rng)))
+        points = torch.cat([path.c2w[::8, :3, 3] for path in paths]).float()
+        return WorldClips(world.mesh(points), world.light, paths, captions)
+
+
+class ClipSource:
+    """An endless iterator of rendered ClipBatches, starting at world number `position`."""
+
+    def __init__(self, config: ClipConfig, device: torch.device, position: int = 0) -> None:
+        self.config, self.device, self.position = config, device, position
+        loader = DataLoader(
+            WorldDataset(config),
+            batch_size=None,
+            sampler=range(position, 2**31 - 1),
+            num_workers=config.workers,
+            prefetch_factor=4 if config.workers else None,
+            multiprocessing_context="spawn" if config.workers else None,
+        )
+        self._worlds: Iterator[WorldClips] = iter(loader)
+
+    def __iter__(self) -> ClipSource:
+        return self
+
+    def __next__(self) -> ClipBatch:
+        worlds = [next(self._worlds) for _ in range(self.config.worlds_per_batch)]
+        self.position += len(worlds)
+        return render_clips(worlds, self.config, self.device)
+
+
+def render_clips(worlds: list[WorldClips], config: ClipConfig, device: torch.device) -> ClipBatch:
+    """Film every path of every world; every other clip is mirrored, which doubles the worlds for nothing."""
+    scenes, paths, captions = [], [], []
+    for world in worlds:
+        points = torch.cat([path.c2w[::8, :3, 3] for path in world.paths]).float()
+        scene = prepare(world.mesh.to(device), world.light.to(device), points.to(device))
+        scenes += [scene] * len(world.paths)
+        paths += world.paths
+        captions += world.captions
+    c2w = torch.stack([path.c2w for path in paths]).to(device)
+    intrinsics = torch.stack([path.intrinsics for path in paths]).to(device)
+    video = render(scenes, c2w, intrinsics, config.height, config.width).rgb
+    relative = torch.linalg.inv(c2w[:, :1]) @ c2w
+    batch = ClipBatch(video, relative, intrinsics, captions)
+    mirror(batch, torch.arange(len(paths), device=device) % 2 == 1)
+    return batch
+
+
+def mirror(batch: ClipBatch, which: Tensor) -> None:
+    """Flip the chosen clips left to right, in place: pixels, poses (S c2w S with S = diag(-1, 1, 1, 1)) and cx."""
+    flip = torch.diag(torch.tensor([-1.0, 1, 1, 1], dtype=batch.c2w.dtype, device=batch.c2w.device))
+    batch.video[which] = batch.video[which].flip(3)
+    batch.c2w[which] = flip @ batch.c2w[which] @ flip
+    intrinsics = batch.intrinsics[which]
+    intrinsics[..., 2] = batch.video.shape[3] - intrinsics[..., 2]
+    batch.intrinsics[which] = intrinsics
+
+
+class Pool:
+    """The newest `capacity` items in device memory, as named tensors; the oldest are overwritten."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity, self.added, self.tensors = capacity, 0, {}
+
+    def __len__(self) -> int:
+        return min(self.added, self.capacity)
+
+    def add(self, **items: Tensor) -> None:
+        """Every tensor (N, ...) with the same N."""
+        count = len(next(iter(items.values())))
+        for name, value in items.items():
+            if name not in self.tensors:
+                self.tensors[name] = torch.empty(self.capacity, *value.shape[1:], dtype=value.dtype, device=value.device)
+            slots = (torch.arange(count, device=value.device) + self.added) % self.capacity
+            self.tensors[name][slots] = value
+        self.added += count
+
+    def draw(self, count: int) -> Tensor:
+        """Indices (count,) of random items."""
+        device = next(iter(self.tensors.values())).device
+        return torch.randint(len(self), (count,), device=device)
+
+    def state(self) -> dict[str, Any]:
+        return {"added": self.added, **{name: value[: len(self)] for name, value in self.tensors.items()}}
+
+
+def _numpy_rng(generator: torch.Generator):  # noqa: ANN202
+    import numpy as np
+
+    return np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
