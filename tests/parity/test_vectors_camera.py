@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from flythrough.camera import intrinsics as lens
+from flythrough.camera.keys import parse_keys
 from flythrough.camera.pose import relative_to_first
 from flythrough.camera.rays import plucker, ray_matrices, raymap
 from tests.vectors import Case, assert_matches, cases
@@ -34,3 +35,8 @@ def test_crop_matches_the_peer(case: Case) -> None:
     assert_matches(torch.tensor(crop.resized), case, "resized")
     assert_matches(torch.tensor(crop.offset), case, "offset")
     assert_matches(crop.intrinsics(case.inputs["intrinsics"].double()), case, "intrinsics")
+
+
+@pytest.mark.parametrize("case", cases("keys"))
+def test_keys_match_the_peer(case: Case) -> None:
+    assert_matches(parse_keys(case.config["text"], case.config["keys"]), case, "c2w")

@@ -70,6 +70,38 @@ def write(path: Path, c2w: Tensor, intrinsics: Tensor, height: int, width: int, 
         part.unlink(missing_ok=True)
 
 
+def read_any(values: Any) -> Tensor:
+    """A .npy file's name, or an array as it is."""
+    if isinstance(values, (str, Path)):
+        check_exists(Path(values))
+        return read_array(Path(values))
+    return as_tensor(values, "intrinsics")
+
+
+def check_exists(path: Path) -> None:
+    """Raise InputError for a file that is not there, naming those that are."""
+    if path.is_file():
+        return
+    if path.is_dir():
+        raise InputError(f"{path}: it is a folder, not a camera path")
+    folder = path.parent
+    others = sorted(p.name for p in folder.iterdir() if p.suffix in SUFFIXES) if folder.is_dir() else []
+    there = f"there are {', '.join(others[:8])}" if others else "the folder has none"
+    raise InputError(f"{path}: there is no such file; of camera paths {there}")
+
+
+def numbers(given: dict[str, Any], source: str) -> tuple[int, int, float]:
+    """Height, width and fps, checked."""
+    for name in ("height", "width", "fps"):
+        try:
+            value = float(given[name])
+        except (TypeError, ValueError):
+            value = 0.0
+        if not (0 < value < 1e6) or (name != "fps" and value != int(value)):
+            raise InputError(f"{source}: {name} is {given[name]}; expected a positive number")
+    return int(given["height"]), int(given["width"]), float(given["fps"])
+
+
 def as_tensor(values: Any, source: str) -> Tensor:
     """Anything array-like -> float64 on the CPU, or InputError."""
     if isinstance(values, Tensor):
@@ -102,7 +134,5 @@ def _bytes(path: Path) -> bytes:
 def _load_numpy(path: Path) -> Any:
     try:
         return np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file") from None
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path.name}: it is not a readable {path.suffix} file ({error})") from None

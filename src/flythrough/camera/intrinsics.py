@@ -92,6 +92,18 @@ def stretched(values: Tensor, frames: int) -> Tensor:
     return torch.lerp(values[low], values[high], (at - low)[:, None])
 
 
+def check_fov(fov_deg: Tensor, source: str) -> None:
+    """Raise InputError unless all horizontal fields of view (F,) are within 25 to 120 degrees."""
+    low, high = FOV_RANGE_DEG
+    outside = ((fov_deg < low) | (fov_deg > high)).nonzero()
+    if len(outside):
+        bad = int(outside[0, 0])
+        raise InputError(
+            f"{source}: field of view of frame {bad} is {float(fov_deg[bad]):.1f} degrees; "
+            f"expected {low:g} to {high:g}"
+        )
+
+
 def check_intrinsics(intrinsics: Tensor, height: int, width: int, source: str = "camera path") -> None:
     """Raise InputError unless (F, 4) holds finite, positive focal lengths and a sane field of view.
 

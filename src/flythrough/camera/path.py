@@ -11,19 +11,23 @@ from torch import Tensor
 
 from flythrough.camera import files
 from flythrough.camera import intrinsics as lens
+from flythrough.camera.keys import parse_keys
 from flythrough.camera.pose import check_poses, pose, relative_to_first
+from flythrough.camera.presets import PRESETS, build
 from flythrough.errors import InputError
 
 FPS = 16.0
 FOV_DEG = 70.0  # horizontal, where nothing else is known
+FOV_LOW, FOV_HIGH = lens.FOV_RANGE_DEG
 HEIGHT, WIDTH = 256, 448
+PRESET_FRAMES = 161  # ten seconds
 
 
 @dataclass(frozen=True, eq=False)
 class CameraPath:
     """A camera's poses and lens, frame by frame. Checked when made; never changed after.
 
-    c2w         (F, 4, 4) float64 on the CPU: camera to world, OpenCV axes (x right, y down, z forward), metres
+    c2w         (F, 4, 4) float64 on the CPU: camera to world, OpenCV axes (x right, y down, z forward), in m
     intrinsics  (F, 4) float64: fx fy cx cy in pixels of a height x width picture; (4,) is repeated
     fps         frames a second, which turns frames into speeds
     """
@@ -81,8 +85,8 @@ class CameraPath:
         """This path, then `other` from where this one ends; the shared frame is kept once."""
         if (self.height, self.width, self.fps) != (other.height, other.width, other.fps):
             raise InputError(
-                f"paths of {self.width}x{self.height} at {self.fps:g} fps and {other.width}x{other.height} at "
-                f"{other.fps:g} fps cannot be joined; fit one to the other first"
+                f"paths of {self.width}x{self.height} at {self.fps:g} fps and {other.width}x{other.height} "
+                f"at {other.fps:g} fps cannot be joined; fit one to the other first"
             )
         after = self.c2w[-1] @ relative_to_first(other.c2w)[1:]
         return replace(
@@ -136,6 +140,43 @@ class CameraPath:
         files.write(Path(path), self.c2w, self.intrinsics, self.height, self.width, self.fps)
 
     @classmethod
+    def parse(
+        cls,
+        text: str,
+        *,
+        frames: int | None = None,
+        height: int = HEIGHT,
+        width: int = WIDTH,
+        fov_deg: float = FOV_DEG,
+        keys: str = "flythrough",
+        fps: float = FPS,
+        intrinsics: Any = None,
+    ) -> CameraPath:
+        """Make a path of whatever a user may write: a file, a preset or keys.
+
+        text    "walk.json" (also .npz, .npy), "orbit:radius=6,degrees=180" or "w-40,jw-20"
+        frames  how many a preset flies, by default 161; of keys and files the first so many are taken, and a
+                shorter one stays as short as it is
+        keys    the dialect of key strings, see `flythrough.camera.keys`
+        The result is for a picture of height x width; a file of another shape is cut at the centre, as a first
+        frame is. fov_deg (horizontal) or intrinsics fill in what the text leaves open.
+        """
+        if frames is not None and frames < 1:
+            raise InputError(f"frames is {frames}; a path needs at least one")
+        if not FOV_LOW <= fov_deg <= FOV_HIGH:
+            raise InputError(f"fov_deg is {fov_deg:g}; expected {FOV_LOW:g} to {FOV_HIGH:g} degrees")
+        text = text.strip()
+        if Path(text).suffix.lower() in files.SUFFIXES:
+            path = cls.load(
+                text, intrinsics=intrinsics, fov_deg=fov_deg, height=height, width=width, fps=fps
+            ).fitted(height, width)
+        else:
+            c2w = _flown(text, PRESET_FRAMES if frames is None else frames, fps, keys)
+            k = lens.from_fov(fov_deg, height, width) if intrinsics is None else files.read_any(intrinsics)
+            path = cls(c2w, lens.expand(k, len(c2w)), height, width, fps)
+        return path.take(slice(frames))
+
+    @classmethod
     def load(
         cls,
         path: str | Path,
@@ -148,29 +189,48 @@ class CameraPath:
     ) -> CameraPath:
         """Read a path from .json (poses or keyframes), .npz or .npy.
 
-        What the file itself says wins; the arguments fill in what it does not say. `intrinsics` is an array or
-        a .npy file of shape (4,), (3, 3), (F, 4) or (F, 3, 3) in pixels of the height x width picture.
+        What the file says wins; the arguments fill in what it does not say. `intrinsics`, if given, is an
+        array or a .npy file of shape (4,), (3, 3), (F, 4) or (F, 3, 3), in pixels of the picture.
         """
         path = Path(path)
+        files.check_exists(path)
         given: dict[str, Any] = {"height": height, "width": width, "fps": fps}
-        if path.suffix == ".json":
+        suffix = path.suffix.lower()
+        if suffix == ".json":
             given |= files.read_json(path)
-        elif path.suffix == ".npz":
+        elif suffix == ".npz":
             given |= files.read_npz(path)
-        elif path.suffix == ".npy":
+        elif suffix == ".npy":
             given["c2w"] = files.read_array(path)
         else:
             raise InputError(f"{path}: a camera path is one of {', '.join(files.SUFFIXES)}")
-        height, width, fps = int(given["height"]), int(given["width"]), float(given["fps"])
+        height, width, fps = files.numbers(given, path.name)
+        if "keyframes" in given:
+            return cls._from_keyframes(given, fov_deg, height, width, fps, path.name)
         c2w = files.as_tensor(given["c2w"], path.name)
         check_poses(c2w, path.name)
         k = given.get("intrinsics")
         if intrinsics is not None:
-            k = files.read_array(Path(intrinsics)) if isinstance(intrinsics, (str, Path)) else intrinsics
+            k = files.read_any(intrinsics)
         if k is None:
             k = lens.from_fov(fov_deg, height, width)
         k = lens.expand(files.as_tensor(k, path.name), len(c2w), path.name)
         lens.check_intrinsics(k, height, width, path.name)
+        return cls(c2w, k, height, width, fps)
+
+    @classmethod
+    def _from_keyframes(
+        cls, given: dict[str, Any], fov_deg: float, height: int, width: int, fps: float, source: str
+    ) -> CameraPath:
+        from flythrough.camera.keyframes import fly_keyframes
+
+        fov = given.get("fov_deg", fov_deg)
+        if not isinstance(fov, (int, float)):
+            raise InputError(f"{source}: fov_deg is {fov}; expected degrees")
+        c2w, fovs = fly_keyframes(given["keyframes"], fps, float(fov), source)
+        lens.check_fov(fovs, source)
+        k = lens.from_fov(fovs, height, width)
+        lens.check_intrinsics(k, height, width, source)
         return cls(c2w, k, height, width, fps)
 
     def _check(self, source: str) -> None:
@@ -188,3 +248,16 @@ class CameraPath:
         lens.check_intrinsics(k, self.height, self.width, source)
         for name, value in (("c2w", c2w), ("intrinsics", k)):
             object.__setattr__(self, name, value.contiguous())
+
+
+def _flown(text: str, frames: int, fps: float, keys: str) -> Tensor:
+    """A preset or keys -> c2w (F, 4, 4)."""
+    name = text.partition(":")[0].strip()
+    if name in PRESETS or ":" in text:
+        return build(text, frames, fps)
+    if "-" in text and not set(text) & set("./\\"):
+        return parse_keys(text, keys)
+    raise InputError(
+        f"camera '{text}' is neither a file ({', '.join(files.SUFFIXES)}) nor keys such as 'w-40,jw-20' "
+        f"nor a preset ({', '.join(PRESETS)})"
+    )

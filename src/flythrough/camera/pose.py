@@ -114,8 +114,8 @@ def check_poses(c2w: Tensor, source: str = "camera path") -> None:
     determinant = torch.linalg.det(turned)
     if (bad := _first(determinant < 0)) is not None:
         raise InputError(
-            f"{source}: pose {bad} is mirrored (determinant {determinant[bad]:.2f}, expected 1.00); Unity and "
-            "Unreal are left-handed, so flip one axis on both sides: S @ c2w @ S with S = diag(1, -1, 1, 1)"
+            f"{source}: pose {bad} is mirrored (determinant {determinant[bad]:.2f}, expected 1.00); "
+            "Unity and Unreal are left-handed: flip one axis on both sides, S @ c2w @ S with S = diag(1, -1, 1, 1)"
         )
 
 

@@ -35,7 +35,7 @@ def plucker(c2w: Tensor, intrinsics: Tensor, height: int, width: int, stride: in
 
 
 def plucker_windows(c2w: Tensor, intrinsics: Tensor, height: int, width: int) -> Tensor:
-    """Plücker maps of windows of frames: (..., T, N, 4, 4), (..., T, N, 4) -> (..., 6 N, T, height, width)."""
+    """Plücker maps of windows of N frames: (..., T, N, 4, 4), (..., T, N, 4) -> (..., 6 N, T, H, W)."""
     rays = plucker_rays(c2w, intrinsics, height, width)  # (..., T, N, 6, H, W)
     return rays.flatten(-4, -3).movedim(-4, -3)  # channel = 6 frame + component
 
