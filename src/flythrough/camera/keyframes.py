@@ -12,7 +12,8 @@ yaw, pitch, roll   degrees: right, up, clockwise; what is left out is 0. roll al
 time        seconds, rising
 fov_deg     horizontal; left out, it is that of the file, else that of the caller
 ease        how the way to the next keyframe is run: "linear" (default, goes through at speed), "in" (starts
-            from rest), "out" (comes to rest), "in_out" (both). Two equal keyframes make a pause
+            from rest), "out" (comes to rest), "in_out" (both). The other side of a keyframe at rest
+            rests too. Two equal keyframes make a pause
 
 The position follows a centripetal Catmull-Rom spline (no loops, no overshoot between close keyframes), the
 rotation a Bezier curve on SO(3) whose speed is continuous and which stands still between equal keyframes.
@@ -23,7 +24,6 @@ Fritsch and Carlson 1980 (monotone interpolation, for time and field of view).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,12 +39,7 @@ KNOWN = {"time", "position", "look_at", "quaternion", "yaw", "pitch", "roll", "f
 ANGLES = ("yaw", "pitch", "roll")
 TWICE = (["look_at", "yaw"], ["look_at", "pitch"])
 MOST_S = 3600.0
-EASES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "linear": lambda u: u,
-    "in": lambda u: u * u * (2 - u),  # from rest to full speed
-    "out": lambda u: u + u * u - u**3,
-    "in_out": lambda u: u * u * (3 - 2 * u),
-}
+EASES = {"linear": (False, False), "in": (True, False), "out": (False, True), "in_out": (True, True)}
 
 
 def fly_keyframes(keyframes: Any, fps: float, fov_deg: float, source: str) -> tuple[Tensor, Tensor]:
@@ -142,9 +137,13 @@ def _rotation(key: dict[str, Any], number: int, source: str) -> Rotation:
 
 
 def _eased(at: np.ndarray, times: np.ndarray, eases: list[str]) -> np.ndarray:
-    """Moments (F,), each bent inside its segment by that segment's easing."""
+    """Moments (F,), bent so that the camera starts from and comes to rest where the easing says so."""
+    rest = np.zeros(len(times), bool)
+    for number, ease in enumerate(eases[:-1]):
+        rest[number : number + 2] |= EASES[ease]
     i, u = _segment_of(times, at)
-    bent = np.array([EASES[eases[k]](np.asarray(x)) for k, x in zip(i, u, strict=True)]).reshape(len(at))
+    start, end = 1.0 - rest[i], 1.0 - rest[i + 1]  # slopes: 0 at rest, 1 at speed
+    bent = start * u * (1 - u) ** 2 + u * u * (3 - 2 * u) - end * u * u * (1 - u)
     return times[i] + bent * np.diff(times)[i]
 
 

@@ -158,8 +158,8 @@ class CameraPath:
         frames  how many a preset flies, by default 161; of keys and files the first so many are taken, and a
                 shorter one stays as short as it is
         keys    the dialect of key strings, see `flythrough.camera.keys`
-        The result is for a picture of height x width; a file of another shape is cut at the centre, as a first
-        frame is. fov_deg (horizontal) or intrinsics fill in what the text leaves open.
+        The result is for a picture of height x width; a file of another shape is cut at the centre, as a
+        first frame is. fov_deg (horizontal) or intrinsics fill in what the text leaves open.
         """
         if frames is not None and frames < 1:
             raise InputError(f"frames is {frames}; a path needs at least one")
@@ -252,6 +252,10 @@ class CameraPath:
 
 def _flown(text: str, frames: int, fps: float, keys: str) -> Tensor:
     """A preset or keys -> c2w (F, 4, 4)."""
+    if not text:
+        raise InputError(
+            "camera is empty; give a file, a preset such as 'orbit:radius=6' or keys: 'w-40,jw-20'"
+        )
     name = text.partition(":")[0].strip()
     if name in PRESETS or ":" in text:
         return build(text, frames, fps)

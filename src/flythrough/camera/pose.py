@@ -90,10 +90,10 @@ def angles(c2w: Tensor) -> Tensor:
 
 def check_poses(c2w: Tensor, source: str = "camera path") -> None:
     """Raise InputError unless c2w is (F, 4, 4), finite, rigid and right-handed. Poses count from 0."""
+    if c2w.ndim and len(c2w) == 0:
+        raise InputError(f"{source}: it has zero frames; a path needs at least one pose")
     if c2w.ndim != 3 or c2w.shape[1:] != (4, 4):
         raise InputError(f"{source}: poses have shape {tuple(c2w.shape)}; expected (F, 4, 4) camera to world")
-    if len(c2w) == 0:
-        raise InputError(f"{source}: it has zero frames; a path needs at least one pose")
     if (bad := _first(~c2w.isfinite().all(-1).all(-1))) is not None:
         raise InputError(f"{source}: pose {bad} contains NaN or infinity; every number must be finite")
     last_row = c2w.new_tensor([0.0, 0.0, 0.0, 1.0])
@@ -109,13 +109,13 @@ def check_poses(c2w: Tensor, source: str = "camera path") -> None:
         lengths = ", ".join(f"{x:.3f}" for x in turned[bad].norm(dim=0).tolist())
         raise InputError(
             f"{source}: pose {bad} is not a rotation (its axes have lengths {lengths} and are off "
-            f"orthonormal by {error[bad]:.3f}); remove scale and shear from the 3x3 part"
+            f"orthonormal by {error[bad]:.3f}); remove scale and shear"
         )
     determinant = torch.linalg.det(turned)
     if (bad := _first(determinant < 0)) is not None:
         raise InputError(
-            f"{source}: pose {bad} is mirrored (determinant {determinant[bad]:.2f}, expected 1.00); "
-            "Unity and Unreal are left-handed: flip one axis on both sides, S @ c2w @ S with S = diag(1, -1, 1, 1)"
+            f"{source}: pose {bad} is mirrored (determinant {determinant[bad]:.2f}, expected 1.00); Unity "
+            "and Unreal are left-handed: flip one axis on both sides, S @ c2w @ S with S = diag(1, -1, 1, 1)"
         )
 
 

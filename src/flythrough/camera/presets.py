@@ -194,7 +194,7 @@ PRESETS = {
         fly=_handheld,
     ),
     "drive": Preset(
-        about="constant speeds: x right, y down, z ahead in m/s; pitch up, yaw right, roll right in degrees/s",
+        about="constant speeds: x right, y down, z ahead in m/s; pitch up, yaw right, roll in degrees/s",
         numbers=AXES,
         fly=_drive,
     ),
@@ -211,7 +211,7 @@ def _number(name: str, key: str, value: str) -> float:
     if key in ("radius", "to") and number <= 0:
         raise InputError(f"preset {name}: {key} is {number:g}; expected more than 0 metres")
     if key == "ease" and not 0 <= number <= 0.5:
-        raise InputError(f"preset {name}: ease is {number:g}; expected 0 to 0.5 of the clip at each end")
+        raise InputError(f"preset {name}: ease is {number:g}; expected 0 to 0.5")
     return number
 
 
