@@ -73,7 +73,7 @@ def test_two_keyframes_are_a_straight_line_at_constant_speed() -> None:
 
 
 def test_easing_rests_on_both_sides_of_a_keyframe() -> None:
-    keys = [{"time": t, "position": [0, 0, 2 * t]} for t in (0, 1, 2)]
+    keys: list[dict[str, Any]] = [{"time": t, "position": [0, 0, 2 * t]} for t in (0, 1, 2)]
     keys[1]["ease"] = "in"
     speed = fly(keys, fps=100).positions[:, 2].diff() * 100
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch.testing import assert_close
 
 from flythrough.camera import pose as se3
-from flythrough.camera.keys import DIALECTS, LiveKeys, dialect, parse_keys
+from flythrough.camera.keys import DIALECTS, LiveKeys, parse_keys
 from flythrough.errors import InputError
 
 AXES = {"l": 0, "j": 0, "f": 1, "r": 1, "w": 2, "s": 2}
@@ -97,7 +98,7 @@ def test_writing_does_not_matter() -> None:
 
 
 def test_speeds_can_be_changed() -> None:
-    fast = dialect("flythrough", metres_per_s=5.0)
+    fast = replace(DIALECTS["flythrough"], metres_per_s=5.0)
 
     assert_close(float(parse_keys("w-16", fast)[-1, 2, 3]), 5.0)
 

@@ -25,7 +25,7 @@ class Regression:
         self.target = torch.randn(32, 32, generator=generator) / 6
         self.position = 0
 
-    def next_batch(self) -> Tensor:
+    def next_batch(self, share: float) -> Tensor:
         self.position += 1
         return torch.randn(64, 32, generator=torch.Generator().manual_seed(self.position))
 

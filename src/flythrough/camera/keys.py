@@ -30,7 +30,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -91,13 +91,13 @@ DIALECTS = {
 }
 
 
-def dialect(name: str | Dialect, **changes: float | None) -> Dialect:
-    """A dialect by name, with other numbers where given: dialect("flythrough", metres_per_s=4)."""
-    if isinstance(name, Dialect):
-        return replace(name, **changes)
-    if name not in DIALECTS:
-        raise InputError(f"keys dialect is '{name}'; there are {', '.join(DIALECTS)}")
-    return replace(DIALECTS[name], **changes)
+def named(dialect: str | Dialect) -> Dialect:
+    """A dialect by its name. For other speeds pass `dataclasses.replace(DIALECTS["flythrough"], ...)`."""
+    if isinstance(dialect, Dialect):
+        return dialect
+    if dialect not in DIALECTS:
+        raise InputError(f"keys dialect is '{dialect}'; there are {', '.join(DIALECTS)}")
+    return DIALECTS[dialect]
 
 
 def parse_keys(text: str, dialect: str | Dialect = "flythrough") -> Tensor:
@@ -127,7 +127,7 @@ class LiveKeys:
     """A camera driven live: one pose per step of 1/16 s. parse_keys is a loop over it."""
 
     def __init__(self, dialect: str | Dialect = "flythrough") -> None:
-        self.dialect = _dialect(dialect)
+        self.dialect = named(dialect)
         self.camera = Heading()
         self.speed = dict.fromkeys(CONTROLS, 0.0)  # what flies now: metres and radians a step
         self.pressed = frozenset[tuple[str, int]]()  # directions held in the previous step
@@ -170,7 +170,7 @@ class LiveKeys:
             wanted[control] += sign
         move, turn = self.dialect.metres_per_s * STEP_S, math.radians(self.dialect.degrees_per_s) * STEP_S
         per_step = {name: sign * (move if name in CONTROLS[:3] else turn) for name, sign in wanted.items()}
-        return per_step, frozenset((self.dialect.letters[letter]) for letter in letters)
+        return per_step, frozenset(self.dialect.letters[letter] for letter in letters)
 
     def _eased(self, speed: float, goal: float) -> float:
         held_s, free_s = self.dialect.held_s or 0.0, self.dialect.free_s
@@ -207,9 +207,6 @@ class Heading:
             [self.yaw, self.pitch, self.roll, self.x, self.y, self.z], dtype=torch.float64
         )
         return pose(rotation(yaw, pitch, roll), torch.stack([x, y, z]))
-
-
-_dialect = dialect  # where an argument takes the name
 
 
 def _limited(pitch: float, turn: float, dialect: Dialect) -> float:

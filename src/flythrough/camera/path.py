@@ -11,7 +11,7 @@ from torch import Tensor
 
 from flythrough.camera import files
 from flythrough.camera import intrinsics as lens
-from flythrough.camera.keys import parse_keys
+from flythrough.camera.keys import Dialect, parse_keys
 from flythrough.camera.pose import check_poses, pose, relative_to_first
 from flythrough.camera.presets import PRESETS, build
 from flythrough.errors import InputError
@@ -148,7 +148,7 @@ class CameraPath:
         height: int = HEIGHT,
         width: int = WIDTH,
         fov_deg: float = FOV_DEG,
-        keys: str = "flythrough",
+        keys: str | Dialect = "flythrough",
         fps: float = FPS,
         intrinsics: Any = None,
     ) -> CameraPath:
@@ -250,7 +250,7 @@ class CameraPath:
             object.__setattr__(self, name, value.contiguous())
 
 
-def _flown(text: str, frames: int, fps: float, keys: str) -> Tensor:
+def _flown(text: str, frames: int, fps: float, keys: str | Dialect) -> Tensor:
     """A preset or keys -> c2w (F, 4, 4)."""
     if not text:
         raise InputError(
