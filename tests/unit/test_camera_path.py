@@ -224,6 +224,8 @@ def test_focal_lengths_as_fractions_are_explained(tmp_path: Path) -> None:
         ("a.json", b'{"c2w": [], "version": 9}', "version is 9"),
         ("a.json", b'{"c2w": [], "fps": "fast"}', "fps is fast"),
         ("a.npy", b"not numpy", "not a readable .npy"),
+        ("a.json", b"[" * 100_000, "not valid JSON"),
+        ("a.json", b'{"c2w": [[[1' + b"0" * 400 + b"]]]}", "rectangular array of numbers"),
         ("a.npy", b"", "not a readable .npy"),
         ("a.npz", b"PK broken", "not a readable .npz"),
     ],
@@ -234,6 +236,25 @@ def test_a_broken_file_gets_one_sentence(tmp_path: Path, name: str, content: byt
     with pytest.raises(InputError, match=words) as refused:
         a_path(str(tmp_path / name))
     assert "\n" not in str(refused.value)
+
+
+def test_arrays_that_are_no_poses_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "complex.npy", np.zeros((2, 4, 4), complex))
+    np.savez(tmp_path / "other.npz", poses=np.zeros(3))
+    np.savez(tmp_path / "sizes.npz", c2w=np.eye(4)[None], height=np.zeros(2))
+    with (tmp_path / "packed.npy").open("wb") as file:
+        np.savez(file, a=np.zeros(1), b=np.zeros(1))
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "sizes.npz").read_bytes()[:300])
+
+    for name, words in {
+        "complex.npy": "rectangular array of numbers",
+        "other.npz": "it holds poses; expected an array named c2w",
+        "sizes.npz": "height is .*expected a positive number",
+        "packed.npy": "rename it to .npz",
+        "cut.npz": "not a readable .npz",
+    }.items():
+        with pytest.raises(InputError, match=words):
+            a_path(str(tmp_path / name))
 
 
 def test_zero_frames_in_a_file_are_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -23,7 +24,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object: a stored path (key "c2w") or keyframes (key "keyframes")."""
     try:
         data = json.loads(_bytes(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path.name}: it is not valid JSON ({error})") from None
     if not isinstance(data, dict) or not ("c2w" in data or "keyframes" in data):
         raise InputError(f'{path.name}: expected a JSON object with "c2w" (poses) or "keyframes"')
@@ -34,13 +35,15 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def read_array(path: Path) -> Tensor:
     """Read a numeric .npy as float64."""
-    return as_tensor(_load_numpy(path), path.name)
+    found = _load_numpy(path)
+    if len(found) != 1:
+        raise InputError(f"{path.name}: it holds {len(found)} arrays; a .npy has one, rename it to .npz")
+    return found.popitem()[1]
 
 
 def read_npz(path: Path) -> dict[str, Tensor]:
     """Read an .npz with c2w and, if present, intrinsics, height, width and fps."""
-    with _load_numpy(path) as arrays:
-        found = {key: as_tensor(arrays[key], path.name) for key in arrays.files}
+    found = _load_numpy(path)
     if "c2w" not in found:
         raise InputError(
             f"{path.name}: it holds {', '.join(found) or 'nothing'}; expected an array named c2w"
@@ -96,7 +99,7 @@ def numbers(given: dict[str, Any], source: str) -> tuple[int, int, float]:
     for name in ("height", "width", "fps"):
         try:
             value = float(given[name])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RuntimeError):
             value = 0.0
         if not (0 < value < 1e6) or (name != "fps" and value != int(value)):
             raise InputError(f"{source}: {name} is {given[name]}; expected a positive number")
@@ -108,8 +111,11 @@ def as_tensor(values: Any, source: str) -> Tensor:
     if isinstance(values, Tensor):
         return values.detach().to("cpu", torch.float64)
     try:
-        return torch.from_numpy(np.array(values, dtype=np.float64))
-    except (TypeError, ValueError):
+        array = np.array(values)
+        if array.dtype.kind not in "fiub":
+            raise TypeError
+        return torch.from_numpy(array.astype(np.float64))
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{source}: it does not hold one rectangular array of numbers") from None
 
 
@@ -132,8 +138,12 @@ def _bytes(path: Path) -> bytes:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def _load_numpy(path: Path) -> Any:
+def _load_numpy(path: Path) -> dict[str, Tensor]:
+    """The arrays of an .npz, or of an .npy under the name "array"; never runs what a file may hold."""
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            found = {"array": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile, zlib.error) as error:
         raise InputError(f"{path.name}: it is not a readable {path.suffix} file ({error})") from None
+    return {name: as_tensor(values, path.name) for name, values in found.items()}
