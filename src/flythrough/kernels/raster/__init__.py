@@ -1,0 +1,5 @@
+"""Visibility of triangles: reference.py is the definition."""
+
+from flythrough.kernels.raster.reference import FAR_BITS, nearest_depth, visible
+
+__all__ = ["FAR_BITS", "nearest_depth", "visible"]
