@@ -12,9 +12,9 @@ recipe = WorldRecipe(
     stage=WorldStageConfig(
         clips=ClipConfig(frames=161, clips_per_world=2, worlds_per_batch=4, workers=14),
         encoding=mini.camera_encoding,
+        lengths=((0.0, 11), (0.7, 21)),
     ),
     steps=40_000,
-    lengths=((0.0, 11), (0.7, 21)),
     muon_lr=0.01,
     adam_lr=1e-3,
 )

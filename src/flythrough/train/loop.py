@@ -40,7 +40,7 @@ class Stage(Protocol):
     model: nn.Module
     position: int  # how far into the data; saved, so that a resumed run goes on with new clips
 
-    def next_batch(self) -> object: ...
+    def next_batch(self, share: float) -> object: ...  # share of the run that is done, 0 to 1
 
     def loss(self, batch: object) -> tuple[Tensor, dict[str, Tensor]]: ...
 
@@ -76,7 +76,7 @@ def train(stage: Stage, run: RunConfig) -> Iterator[Progress]:
                 for group in optimizer.param_groups:
                     group["lr"] = lr * scale
 
-            loss, scalars = stage.loss(stage.next_batch())
+            loss, scalars = stage.loss(stage.next_batch(share))
             loss.backward()
             scalars["gradient_norm"] = nn.utils.clip_grad_norm_(model.parameters(), run.clip_norm)
             for optimizer in optimizers:

@@ -33,12 +33,11 @@ class VAERecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class WorldRecipe:
-    """A complete run of `train world`. lengths: (share of the run, latent frames a clip from there on)."""
+    """A complete run of `train world`."""
 
     model: ModelConfig
     stage: WorldStageConfig
     steps: int
-    lengths: tuple[tuple[float, int], ...]
     muon_lr: float
     adam_lr: float
 
@@ -99,9 +98,7 @@ def train_world(
     stage = WorldStage(model, vae, MiniText(folder=text_folder, device=device), recipe.stage, device)
     if compile_blocks:
         _compile(vae, Block)
-    for progress in train(stage, _run_config(recipe, folder, minutes)):
-        stage.latent_frames = [frames for share, frames in recipe.lengths if progress.share >= share][-1]
-        yield progress
+    yield from train(stage, _run_config(recipe, folder, minutes))
     scores = stage.validate()
     yield Progress(recipe.steps, 1.0, scores)
     weights.save(model, folder / "model.safetensors", {name: f"{value:.4f}" for name, value in scores.items()})

@@ -40,7 +40,7 @@ class VAEStage:
         self.pool = Pool(config.pool)
         self._held_out = _held_out(config.clips, device)
 
-    def next_batch(self) -> Tensor:
+    def next_batch(self, share: float) -> Tensor:
         if self._source is None:
             self._source = ClipSource(self.config.clips, self.device, self.position)
         while len(self.pool) < self.config.fill or self._step % self.config.refresh_every == 0:
@@ -102,13 +102,15 @@ class WorldStageConfig:
     clips: ClipConfig
     encoding: CameraEncoding
     batch: int = 32
-    latent_frames: int = 11  # the shorter the clip the more of them: batch * latent_frames is what stays the same
+    lengths: tuple[tuple[float, int], ...] = ((0.0, 11),)  # (share of the run, latent frames a clip from there on)
     pool: int = 6000
     fill: int = 2000
     refresh_every: int = 16  # steps between two rendered batches
     shift: float = 2.0  # sigma = shift(sigmoid(normal)), as in the specification with 9.95 for 106,480 tokens
     context_noise: float = 0.2  # sigma ~ U(0, this) on the clean frames that later ones look back at ...
     context_noise_share: float = 0.7  # ... in this share of clips: a cure for drift
+    own_context_from: float = 0.66  # from this share of the run on ...
+    own_context_share: float = 0.33  # ... this share of clips looks back at the model's own samples
     no_text_share: float = 0.15
 
 
@@ -126,7 +128,7 @@ class WorldStage:
         self.model, self.config, self.device = model.to(device), config, device
         self.vae, self.text = vae, text
         self.position, self._step, self._source = 0, 0, None
-        self.latent_frames = config.latent_frames
+        self._own_context = False
         self.pool = Pool(config.pool)
         self._held_out = self._encode(_held_out(config.clips, device))
 
@@ -138,14 +140,16 @@ class WorldStage:
             self.pool.add(**self._encode(next(self._source)))
             self.position = self._source.position
 
-    def next_batch(self) -> tuple[Tensor, Conditioning]:
+    def next_batch(self, share: float) -> tuple[Tensor, Conditioning]:
+        self._own_context = share >= self.config.own_context_from
         if len(self.pool) < self.config.fill:
             self.fill(self.config.fill)
         elif self._step % self.config.refresh_every == 0:
             self.fill(self.pool.added + 1)
         self._step += 1
-        batch = max(1, self.config.batch * self.config.latent_frames // self.latent_frames)
-        return self._crop(self.pool.tensors, self.pool.draw(batch), self.latent_frames)
+        length = [frames for start, frames in self.config.lengths if share >= start][-1]
+        batch = max(1, self.config.batch * self.config.lengths[0][1] // length)  # the same number of tokens
+        return self._crop(self.pool.tensors, self.pool.draw(batch), length)
 
     def loss(self, batch: tuple[Tensor, Conditioning]) -> tuple[Tensor, dict[str, Tensor]]:
         latents, cond = batch
@@ -155,12 +159,16 @@ class WorldStage:
         sigma = flow.shift(torch.sigmoid(torch.randn(B, T, device=self.device)), self.config.shift)
         context = torch.rand(B, 1, device=self.device) * self.config.context_noise
         context = context * (torch.rand(B, 1, device=self.device) < self.config.context_noise_share)
-        return self._velocity_loss(latents, cond, sigma, context.expand(B, T))
+        past = flow.add_noise(latents, torch.randn_like(latents), context.expand(B, T)[:, None, :, None, None])
+        if self._own_context:
+            own = max(1, round(B * self.config.own_context_share))
+            past[:own] = self._own_samples(latents[:own], cond.clips(slice(own)))
+        return self._velocity_loss(latents, past, cond, sigma)
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Velocity error at fixed noise levels on held-out worlds; the same clips and noise every time."""
-        T = self.config.latent_frames
+        T = self.config.lengths[0][1]
         latents, cond = self._crop(self._held_out, torch.arange(len(self._held_out["latents"])), T, first=0)
         scores = {}
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
@@ -168,7 +176,7 @@ class WorldStage:
                 torch.manual_seed(0)
                 sigma = torch.full((len(latents), T), level, device=self.device)
                 scores[f"validation_velocity_mse/{level}"] = float(
-                    self._velocity_loss(latents, cond, sigma, torch.zeros_like(sigma))[0]
+                    self._velocity_loss(latents, latents, cond, sigma)[0]
                 )
         return scores
 
@@ -176,20 +184,29 @@ class WorldStage:
         return None
 
     def _velocity_loss(
-        self, latents: Tensor, cond: Conditioning, sigma: Tensor, context: Tensor
+        self, latents: Tensor, past: Tensor, cond: Conditioning, sigma: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """latents (B, C, T, H, W) clean; sigma, context (B, T): noise on the predicted and on the past frames."""
+        """latents (B, C, T, H, W) are predicted from sigma (B, T) of noise; past is what later frames look back at."""
         noise = torch.randn_like(latents)
-        noisy = flow.add_noise(latents, noise, sigma[:, None, :, None, None])
-        past = flow.add_noise(latents, torch.randn_like(latents), context[:, None, :, None, None])
-        bounds = list(range(latents.shape[2] + 1))
+        velocity = self._velocity(past, flow.add_noise(latents, noise, sigma[:, None, :, None, None]), sigma, cond)
+        error = (velocity - (noise - latents)).square().mean((1, 3, 4))  # (B, T)
+        return error.mean(), {"first_frame": error[:, 0].mean(), "later_frames": error[:, 1:].mean()}
+
+    def _velocity(self, past: Tensor, noisy: Tensor, sigma: Tensor, cond: Conditioning) -> Tensor:
+        bounds = list(range(noisy.shape[2] + 1))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            velocity = self.model.teacher_forcing(
+            return self.model.teacher_forcing(
                 past, noisy, torch.zeros_like(sigma), 1000 * sigma, cond, bounds
             ).float()
-        error = (velocity - (noise - latents)).square().mean((1, 3, 4))  # (B, T)
-        loss = error.mean()
-        return loss, {"first_frame": error[:, 0].mean(), "later_frames": error[:, 1:].mean()}
+
+    @torch.no_grad()
+    def _own_samples(self, latents: Tensor, cond: Conditioning) -> Tensor:
+        """Every frame but the first as the model makes it from the true frames before it, in two Euler steps."""
+        x = torch.randn_like(latents)
+        for now, after in ((1.0, 0.6), (0.6, 0.0)):
+            sigma = torch.full((len(latents), latents.shape[2]), now, device=self.device)
+            x = x + (after - now) * self._velocity(latents, x, sigma, cond)
+        return torch.cat([latents[:, :, :1], x[:, :, 1:]], dim=2)
 
     def _crop(
         self, items: dict[str, Tensor], which: Tensor, T: int, first: int | None = None

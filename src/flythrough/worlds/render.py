@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -35,6 +36,43 @@ class RenderScene:
     ambient: Tensor
     shadow: ShadowMap | None
     plan: Plan
+
+    @cached_property
+    def facets(self) -> Tensor:
+        """(N, 12): sun, ambient, emission and normal, as the shading kernel reads them."""
+        return torch.cat([self.sun, self.ambient, self.mesh.emission, self.mesh.normals], dim=1).contiguous()
+
+    @cached_property
+    def kinds(self) -> Tensor:
+        """(N, 2) uint8: material and label."""
+        return torch.stack([self.mesh.material, self.mesh.label], dim=1)
+
+    @cached_property
+    def packed_light(self) -> Tensor:
+        """(64,) float32: light, water, shadow map and plan, in the places where the shading kernel looks."""
+        light, device = self.light, self.sun.device
+        packed = torch.zeros(64, device=device)
+        places: dict[int, Tensor | float] = {
+            0: light.sun_direction,
+            3: math.radians(light.disc_radius_deg),
+            4: light.sky_low,
+            7: light.sky_middle,
+            10: light.sky_high,
+            13: light.disc_color,
+            16: light.fog_density,
+            17: light.fog_color,
+            24: light.exposure,
+            40: self.plan.origin,
+            42: self.plan.texel,
+        }
+        if light.water_level is not None and light.water_color is not None:
+            places |= {20: light.water_level, 21: light.water_color}
+        if self.shadow is not None:
+            places |= {28: self.shadow.axes.flatten(), 37: self.shadow.origin, 39: self.shadow.texel}
+        for place, value in places.items():
+            values = value.to(packed) if isinstance(value, Tensor) else packed.new_tensor([value])
+            packed[place : place + len(values)] = values
+        return packed
 
 
 @dataclass
@@ -96,8 +134,11 @@ def render(
     width: int,
     *,
     supersample: int = 2,
+    backend: str = "auto",
 ) -> Frames:
     """Film scenes along paths.
+
+    backend: "torch" runs anywhere and is the definition, "triton" needs a GPU, "auto" takes what the device has.
 
     c2w (B, F, 4, 4) world poses, OpenCV axes; intrinsics (B, F, 4) in pixels; one scene for each of the B paths, or
     one scene and (F, 4, 4), (F, 4), which then come back with B = 1.
@@ -105,21 +146,26 @@ def render(
     if isinstance(scenes, RenderScene):
         scenes, c2w, intrinsics = [scenes], c2w[None], intrinsics[None]
     clips = [
-        [torch.cat(parts) for parts in zip(*_film(*clip, height, width, supersample), strict=True)]
+        [torch.cat(parts) for parts in zip(*_film(*clip, height, width, supersample, backend), strict=True)]
         for clip in zip(scenes, c2w, intrinsics, strict=True)
     ]
     return Frames(*(torch.stack(parts) for parts in zip(*clips, strict=True)))
 
 
 def _film(
-    scene: RenderScene, c2w: Tensor, intrinsics: Tensor, height: int, width: int, supersample: int
+    scene: RenderScene, c2w: Tensor, intrinsics: Tensor, height: int, width: int, supersample: int, backend: str
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """A clip in pieces of as many frames as memory likes."""
     device = scene.sun.device
-    at_once = max(1, (1 << (24 if device.type == "cuda" else 20)) // (height * width * supersample**2))
-    for poses, lenses in zip(c2w.split(at_once), intrinsics.split(at_once), strict=True):
-        view = View.of(poses.to(device), lenses.to(device) * supersample, height * supersample, width * supersample)
-        yield _frames(scene, view, supersample)
+    fused = backend == "triton" or (backend == "auto" and device.type == "cuda")
+    samples = 1 << (26 if fused else 24 if device.type == "cuda" else 20)
+    at_once = max(1, samples // (height * width * supersample**2))
+    for poses, lenses in zip(c2w.to(device).split(at_once), intrinsics.to(device).split(at_once), strict=True):
+        if fused:
+            yield _fused_frames(scene, poses, lenses, height, width, supersample)
+        else:
+            view = View.of(poses, lenses * supersample, height * supersample, width * supersample)
+            yield _frames(scene, view, supersample)
 
 
 @dataclass
@@ -181,12 +227,33 @@ def _frames(scene: RenderScene, view: View, supersample: int) -> tuple[Tensor, T
     return rgb, depth.view(shape)[:, step, step], label.view(shape)[:, step, step]
 
 
+def _fused_frames(
+    scene: RenderScene, c2w: Tensor, intrinsics: Tensor, height: int, width: int, supersample: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same as _frames by the kernels."""
+    from flythrough.kernels.raster import triton as kernels
+
+    mesh, light = scene.mesh, scene.light
+    w2c, c2w, lenses = torch.linalg.inv(c2w).float(), c2w.float(), intrinsics.float() * supersample
+    size = height * supersample, width * supersample
+    packed = kernels.visible(mesh.triangles, w2c, lenses, *size)
+    reflection = None
+    if light.water_level is not None:
+        reflection = kernels.visible(mirrored(mesh, light.water_level), w2c, lenses, *size)
+    cameras = torch.cat([c2w[:, :3, :3].flatten(1), c2w[:, :3, 3], lenses], dim=1)
+    maps = scene.shadow.depth if scene.shadow else None, scene.plan.hemmed, scene.plan.height
+    return kernels.shade(
+        packed, reflection, cameras, scene.facets, scene.kinds, scene.packed_light, maps, height, width, supersample
+    )
+
+
 def _lit(scene: RenderScene, number: Tensor, points: Tensor) -> Tensor:
     """Linear colour (K, 3) of facets `number` at points (K, 3): sun where no shadow falls, sky, own light."""
     open_to_sky = 1 - 0.55 * _hemmed(scene.plan, points)
     sun = scene.sun[number] * (0.5 + 0.5 * open_to_sky)[:, None]
     if scene.shadow is not None:
-        sun = sun * _sunlight(scene.shadow, points + 0.06 * scene.mesh.normals[number])[:, None]
+        lifted = points + 0.8 * scene.shadow.texel * scene.mesh.normals[number]
+        sun = sun * _sunlight(scene.shadow, lifted)[:, None]
     return sun + scene.ambient[number] * open_to_sky[:, None] + scene.mesh.emission[number]
 
 
@@ -194,7 +261,7 @@ def _sunlight(shadow: ShadowMap, points: Tensor) -> Tensor:
     """Share (K,) of the sun that reaches the points: 3x3 texels compared, weighted by a quadratic B-spline."""
     place = points @ shadow.axes.T
     cell = (place[:, :2] - shadow.origin) / shadow.texel - 0.5
-    nearest = cell.round()
+    nearest = (cell + 0.5).floor()
     offset = cell - nearest
     weights = torch.stack([0.5 * (0.5 - offset) ** 2, 0.75 - offset**2, 0.5 * (0.5 + offset) ** 2], dim=-1)
     size, limit = len(shadow.depth), place[:, 2] - (0.9 * shadow.texel + 0.03)
@@ -223,21 +290,23 @@ def _water(scene: RenderScene, view: View, samples: Tensor, directions: Tensor) 
     light, mesh = scene.light, scene.mesh
     assert light.water_level is not None and light.water_color is not None
     flip = torch.tensor([1.0, -1.0, 1.0], device=samples.device)
-    above = (mesh.triangles[..., 1].amin(1) < light.water_level - 0.01) & (mesh.material != Material.WATER)
-    above = above.nonzero().squeeze(1)
-    mirrored = mesh.triangles[above].clone()
-    mirrored[..., 1] = 2 * light.water_level - mirrored[..., 1].clamp_max(light.water_level)
-
     color = sky(light, view.directions * flip)
-    hits, number, distance = view.see(mirrored)
+    hits, number, distance = view.see(mirrored(mesh, light.water_level))
     points = (view.origins(hits) + view.directions[hits] * distance[:, None]) * flip
     points[:, 1] += 2 * light.water_level
-    surface = _lit(scene, above[number], points)
-    color[hits] = _fogged(light, surface, view.directions[hits] * flip, distance)
+    color[hits] = _fogged(light, _lit(scene, number, points), view.directions[hits] * flip, distance)
 
     grazing = 1 - directions[:, 1:2].abs()
     share = 0.12 + 0.78 * grazing**3
     return light.water_color * (0.55 + 0.45 * grazing) * (1 - share) + color[samples] * share
+
+
+def mirrored(mesh: Mesh, level: float) -> Tensor:
+    """Triangles (N, 3, 3) mirrored at the water; what lies below it, and the water, shrinks to nothing."""
+    above = (mesh.triangles[..., 1].amin(1) < level - 0.01) & (mesh.material != Material.WATER)
+    image = mesh.triangles.clone()
+    image[..., 1] = 2 * level - image[..., 1].clamp_max(level)
+    return image * above[:, None, None]
 
 
 def sky(light: Light, directions: Tensor) -> Tensor:
@@ -250,7 +319,7 @@ def sky(light: Light, directions: Tensor) -> Tensor:
     ahead = towards.clamp_min(0)
     color = color + light.disc_color * (0.12 * ahead**24 + 0.04 * ahead**4)
     radius = math.radians(light.disc_radius_deg)
-    disc = ((1.08 * radius - torch.acos(towards)) / (0.16 * radius)).clamp(0, 1)
+    disc = ((1.08 * radius - (2 - 2 * towards).sqrt()) / (0.16 * radius)).clamp(0, 1)
     return color + (light.disc_color - color) * disc
 
 

@@ -8,6 +8,8 @@ coordinates, 1997.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -24,27 +26,56 @@ def visible(triangles: Tensor, w2c: Tensor, intrinsics: Tensor, height: int, wid
     depth along z (metres) in the upper half, the triangle's number in the lower; the upper half is FAR_BITS where
     nothing is seen.
     """
+    spans = cut(triangles, w2c, intrinsics, height, width)
+    along, column = _samples(spans.first, spans.count)
+    inverse = spans.plane[along, 0] * (column + 0.5) + spans.plane[along, 1]
+    depth = (1 / inverse.clamp_min(1e-7)).view(torch.int32).long()
+    entry = ((depth << 32) | spans.number[along]).masked_fill(inverse > 1 / NEAR, FAR_BITS << 32)
+    packed = nothing(len(w2c), height, width, triangles.device)
+    packed.view(-1).scatter_reduce_(0, spans.start[along] + column, entry, "amin")
+    return packed
+
+
+def nothing(frames: int, height: int, width: int, device: torch.device) -> Tensor:
+    """What `visible` returns when nothing is seen."""
+    return torch.full((frames, height, width), FAR_BITS << 32, dtype=torch.int64, device=device)
+
+
+@dataclass
+class Spans:
+    """M runs of samples in a row that a triangle covers, nearest or not.
+
+    start: the row's place in the flat picture; first, count: its columns; number: the triangle; all (M,) int64.
+    plane (M, 2) float32: 1/z is plane[0] * (column + 0.5) + plane[1].
+    """
+
+    start: Tensor
+    first: Tensor
+    count: Tensor
+    plane: Tensor
+    number: Tensor
+
+
+def cut(triangles: Tensor, w2c: Tensor, intrinsics: Tensor, height: int, width: int) -> Spans:
+    """Project triangles and cut them into spans; arguments as for `visible`."""
     camera = torch.einsum("nij,fkj->fnik", triangles, w2c[:, :3, :3]) + w2c[:, None, None, :3, 3]
     z = camera[..., 2]
     fx, fy, cx, cy = (value[:, None, None] for value in intrinsics.unbind(1))
     x, y = fx * camera[..., 0] + cx * z, fy * camera[..., 1] + cy * z
-    outside = ((x < 0) | (z < 0)).all(-1) | ((x > width * z) | (z < 0)).all(-1)
-    outside |= ((y < 0) | (z < 0)).all(-1) | ((y > height * z) | (z < 0)).all(-1)
+    # Each side of the picture is a plane through the camera, so the tests hold behind it too.
+    outside = (x < 0).all(-1) | (x > width * z).all(-1) | (y < 0).all(-1) | (y > height * z).all(-1)
     frame, number = ((z.amax(-1) > NEAR) & ~outside).nonzero(as_tuple=True)
     corners = torch.stack([x, y, z], dim=-1)[frame, number]  # (M, 3, 3) homogeneous
-
     edges, boxes, keep = _edges(corners, *_perspective_box(corners), height, width)
     triangle, row, first, count = _spans(edges, boxes)
-    along, sample_x = _samples(first, count)
-    plane = edges.sum(1)[triangle]  # 1 / z is linear over the picture
-    inverse = plane[:, 0][along] * (sample_x + 0.5) + (plane[:, 1] * (row + 0.5) + plane[:, 2])[along]
-    depth = (1 / inverse.clamp_min(1e-7)).view(torch.int32).long()
-    entry = (depth << 32) | number[keep][triangle][along]
-
-    nothing = torch.full((len(w2c) * height * width,), FAR_BITS << 32, dtype=torch.int64, device=corners.device)
-    start = (frame[keep][triangle] * height + row) * width
-    nothing.scatter_reduce_(0, start[along] + sample_x, entry, "amin")
-    return nothing.view(len(w2c), height, width)
+    plane = edges.sum(1)[triangle]  # the sum of the corner weights over z is 1 / z
+    return Spans(
+        start=(frame[keep][triangle] * height + row) * width,
+        first=first,
+        count=count,
+        plane=torch.stack([plane[:, 0], plane[:, 1] * (row + 0.5) + plane[:, 2]], dim=1),
+        number=number[keep][triangle],
+    )
 
 
 def nearest_depth(points: Tensor, origin: Tensor, texel: float, size: int) -> Tensor:
@@ -60,9 +91,9 @@ def nearest_depth(points: Tensor, origin: Tensor, texel: float, size: int) -> Te
     along, sample_x = _samples(first, count)
     plane = (edges * points[keep, :, 2, None]).sum(1)[triangle]
     depth = plane[:, 0][along] * (sample_x + 0.5) + (plane[:, 1] * (row + 0.5) + plane[:, 2])[along]
-    nothing = torch.full((size * size,), 1e6, device=points.device)
-    nothing.scatter_reduce_(0, (row * size)[along] + sample_x, depth, "amin")
-    return nothing.view(size, size)
+    nearest = torch.full((size * size,), 1e6, device=points.device)
+    nearest.scatter_reduce_(0, (row * size)[along] + sample_x, depth, "amin")
+    return nearest.view(size, size)
 
 
 def _perspective_box(corners: Tensor) -> tuple[Tensor, Tensor]:
