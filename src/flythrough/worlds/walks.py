@@ -1,0 +1,232 @@
+"""Camera paths through a world that do not go through things."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from scipy.ndimage import gaussian_filter1d
+from torch import Tensor
+
+from flythrough.camera.path import CameraPath
+from flythrough.worlds.hashing import Floats
+
+if TYPE_CHECKING:
+    from flythrough.worlds.world import World
+
+STYLES = {"walk": 0.40, "single_axis": 0.30, "orbit": 0.12, "out_and_back": 0.10, "still": 0.08}
+AXES = ("x", "y", "z", "pitch", "yaw", "roll")
+LONG_KINDS = ("street", "arcade", "colonnade", "rooms", "canyon")  # these are looked along, not across
+
+
+@dataclass
+class Poses:
+    """position (F, 3) world metres, y down; angles (F, 3) yaw, pitch, roll in radians."""
+
+    position: Floats
+    angles: Floats
+
+    def c2w(self) -> Tensor:
+        """(F, 4, 4) float64: R = Ry(yaw) Rx(pitch) Rz(roll); positive yaw turns right, positive pitch looks up."""
+        (cy, cp, cr), (sy, sp, sr) = np.cos(self.angles).T, np.sin(self.angles).T
+        zero, one = np.zeros_like(cy), np.ones_like(cy)
+        turn = _matrix(cy, zero, sy, zero, one, zero, -sy, zero, cy)
+        tilt = _matrix(one, zero, zero, zero, cp, -sp, zero, sp, cp)
+        bank = _matrix(cr, -sr, zero, sr, cr, zero, zero, zero, one)
+        c2w = np.tile(np.eye(4), (len(cy), 1, 1))
+        c2w[:, :3, :3] = turn @ tilt @ bank
+        c2w[:, :3, 3] = self.position
+        return torch.from_numpy(c2w)
+
+
+def random_walk(
+    world: World,
+    frames: int,
+    rng: Generator,
+    *,
+    height: int = 256,
+    width: int = 448,
+    fps: float = 16.0,
+    style: str | None = None,
+) -> CameraPath:
+    """A path of `frames` poses in world coordinates, starting anywhere in the world.
+
+    style: one of STYLES, drawn by their shares if None. Paths that would hit something are drawn again, slower each
+    time; if none fits, the camera stays and looks around.
+    """
+    style = style or str(rng.choice(list(STYLES), p=list(STYLES.values())))
+    poses = None
+    for attempt in range(8):
+        start = viewpoint(world, rng)
+        candidate = _fly(world, start, frames, fps, rng, style, 0.8**attempt)
+        if bool(world.free(torch.from_numpy(candidate.position[::3])).all()):
+            poses = candidate
+            break
+    if poses is None:
+        poses = _fly(world, viewpoint(world, rng), frames, fps, rng, "still", 1.0)
+    fov = np.full(frames, rng.uniform(55, 85))
+    if rng.random() < 0.06:
+        fov = np.linspace(fov[0], rng.uniform(55, 85), frames)  # a zoom
+    return CameraPath(poses.c2w(), _intrinsics(fov, height, width), height, width, fps)
+
+
+def opening(world: World) -> Tensor:
+    """c2w (4, 4) float64 of a world's first view: eye height, free around, something to see."""
+    x, z, yaw = world.scene.start()
+    rng = np.random.default_rng(world.scene.stream("opening"))
+    for attempt in range(40):
+        spread = 0.0 if attempt == 0 else 1.0 + 0.5 * attempt
+        if world.kind in LONG_KINDS:
+            place = np.array([x + 0.05 * spread * rng.normal(), z + spread * rng.normal()])
+            turn = yaw + 0.12 * rng.normal()
+        else:
+            place = np.array([x, z]) + spread * rng.normal(size=2)
+            turn = yaw if attempt == 0 and yaw else rng.uniform(-np.pi, np.pi)
+        eye = world.scene.eye * rng.uniform(0.95, 1.25)
+        up = float(world.scene.ground(place[None])[0]) + eye
+        if _open_ahead(world, place, up, turn):
+            break
+    poses = Poses(np.array([[place[0], -up, place[1]]]), np.array([[turn, rng.uniform(-0.04, 0.02), 0.0]]))
+    return poses.c2w()[0]
+
+
+def place(world: World, path: CameraPath) -> CameraPath:
+    """A user's path, moved so that it begins with the world's first view."""
+    return path.relative_to_first().placed(world.start())
+
+
+def viewpoint(world: World, rng: Generator) -> tuple[Floats, float]:
+    """A free position (3,) and a yaw with an open view."""
+    long = world.kind in LONG_KINDS
+    for _ in range(60):
+        x, z = rng.normal(size=2) * (np.array([1.6, 90.0]) if long else np.array([45.0, 45.0]))
+        if world.kind == "street" and rng.random() < 0.3:
+            x += 36.0 * int(rng.integers(-1, 2))
+        if world.kind == "canyon":
+            x += float(world.scene.axis(np.array([z]))[0])  # pyrefly: ignore
+        lift = rng.uniform(1.2, 1.9) if world.scene.indoor else rng.choice([rng.uniform(1.3, 2.2), rng.uniform(2, 6)])
+        up = float(world.scene.ground(np.array([[x, z]]))[0]) + lift
+        yaw = rng.uniform(-np.pi, np.pi)
+        if long and rng.random() < 0.75:
+            yaw = rng.normal() * 0.5 + (np.pi if rng.random() < 0.5 else 0.0)
+        if _open_ahead(world, np.array([x, z]), up, yaw):
+            return np.array([x, -up, z]), yaw
+    start = world.start().numpy()
+    return start[:3, 3], float(np.arctan2(start[0, 2], start[2, 2]))
+
+
+def _open_ahead(world: World, place: Floats, up: float, yaw: float) -> bool:
+    ahead = np.array([0.0, 0.8, 1.6, 2.4]) if not world.scene.indoor else np.array([0.0, 0.5, 1.0])
+    x, z = place[0] + ahead * np.sin(yaw), place[1] + ahead * np.cos(yaw)
+    return bool(world.free(torch.from_numpy(np.stack([x, np.full_like(x, -up), z], axis=1))).all())
+
+
+def _fly(
+    world: World, start: tuple[Floats, float], frames: int, fps: float, rng: Generator, style: str, calm: float
+) -> Poses:
+    position, yaw = start
+    low, high = world.scene.speed
+    seconds = np.arange(frames) / fps
+    angles = np.zeros((frames, 3))
+    angles[:, 0] = yaw
+    if style == "single_axis":
+        return _single_axis(position, yaw, seconds, rng, calm, 0.4 if world.scene.indoor else 1.0)
+    if style == "orbit":
+        return _orbit(position, yaw, seconds, rng, calm, world.scene.indoor)
+    if style == "still":
+        angles += np.radians(_wander(frames, fps, rng, np.array([8.0, 4.0, 2.0]) * (rng.random() < 0.5)))
+        return Poses(np.tile(position, (frames, 1)), angles)
+
+    rates = _commands(frames, fps, rng, np.array([22.0, 10.0, 7.0])) * calm
+    angles[:, 0] += np.radians(np.cumsum(rates[:, 0]) / fps)
+    for axis, limit in ((1, 28.0), (2, 14.0)):
+        free = np.cumsum(rates[:, axis]) / fps
+        angles[:, axis] = np.radians(limit * np.tanh(free / limit))
+    forward = np.abs(_commands(frames, fps, rng, np.array([0.25]))[:, 0] + 1) * rng.uniform(low, high) * calm
+    if rng.random() < 0.1:
+        forward = -forward
+    sideways = _commands(frames, fps, rng, np.array([0.22 * high]))[:, 0] * calm * (rng.random() < 0.6)
+    climb = _commands(frames, fps, rng, np.array([0.12 * high]))[:, 0] * calm * (rng.random() < 0.6)
+    heading = angles[:, 0]
+    velocity = np.stack(
+        [forward * np.sin(heading) + sideways * np.cos(heading), -climb, forward * np.cos(heading) - sideways * np.sin(heading)],
+        axis=1,
+    )
+    steps = velocity / fps
+    path = position + np.cumsum(steps, axis=0) - steps[0]
+    if not world.scene.indoor:
+        path = _over_ground(world, path, position)
+    poses = Poses(path, angles)
+    return _out_and_back(poses) if style == "out_and_back" else poses
+
+
+def _over_ground(world: World, path: Floats, position: Floats) -> Floats:
+    """Follow the terrain: keep the height over a smoothed ground, so that hills do not stop the walk."""
+    ground = gaussian_filter1d(world.scene.ground(path[:, ::2]), 14, mode="nearest")
+    path = path.copy()
+    path[:, 1] -= ground - ground[0]
+    return path
+
+
+def _single_axis(position: Floats, yaw: float, seconds: Floats, rng: Generator, calm: float, room: float) -> Poses:
+    axis, sign = AXES[int(rng.integers(6))], 1 if rng.random() < 0.5 else -1
+    path, angles = np.tile(position, (len(seconds), 1)), np.tile([yaw, 0.0, 0.0], (len(seconds), 1))
+    ease = 1 - np.exp(-seconds / rng.choice([0.02, 0.4]))
+    if axis in "xyz":
+        reach = sign * rng.uniform(0.4, 2.2) * room * calm * (0.5 if axis == "y" else 1.0) * seconds * ease
+        direction = {"x": (np.cos(yaw), 0, -np.sin(yaw)), "y": (0, 1, 0), "z": (np.sin(yaw), 0, np.cos(yaw))}[axis]
+        path = path + reach[:, None] * np.array(direction)
+    else:
+        index = {"yaw": 0, "pitch": 1, "roll": 2}[axis]
+        turned = sign * np.radians(rng.uniform(6, 22)) * seconds * ease
+        angles[:, index] += turned if index == 0 else np.radians(35) * np.tanh(turned / np.radians(35))
+    return Poses(path, angles)
+
+
+def _orbit(position: Floats, yaw: float, seconds: Floats, rng: Generator, calm: float, indoor: bool) -> Poses:
+    """Around a point ahead, looking at it."""
+    radius = rng.uniform(0.9, 1.8) if indoor else rng.uniform(3, 10)
+    rate = (1 if rng.random() < 0.5 else -1) * np.radians(rng.uniform(6, 20)) * calm
+    center = position + radius * np.array([np.sin(yaw), 0, np.cos(yaw)])
+    heading = yaw + rate * seconds
+    path = center - radius * np.stack([np.sin(heading), np.zeros_like(heading), np.cos(heading)], axis=1)
+    path[:, 1] -= rng.normal() * 0.15 * radius * (1 - np.cos(0.4 * seconds)) * (not indoor)
+    angles = np.stack([heading, np.zeros_like(heading), np.zeros_like(heading)], axis=1)
+    return Poses(path, angles)
+
+
+def _out_and_back(poses: Poses) -> Poses:
+    half = (len(poses.position) + 1) // 2
+    index = np.concatenate([np.arange(half), np.arange(half)[::-1]])[: len(poses.position)]
+    return Poses(poses.position[index], poses.angles[index])
+
+
+def _commands(frames: int, fps: float, rng: Generator, sigma: Floats) -> Floats:
+    """(frames, len(sigma)): held for a second or two each, then smoothed; a third of the holds are zero."""
+    out = np.zeros((frames + 64, len(sigma)))
+    begin = 0
+    while begin < len(out):
+        hold = int(rng.uniform(0.7, 3.0) * fps)
+        out[begin : begin + hold] = rng.normal(size=len(sigma)) * sigma * (rng.random(len(sigma)) < 0.67)
+        begin += hold
+    return gaussian_filter1d(out, rng.uniform(0.6, 1.6) * fps / 2.5, axis=0)[32 : 32 + frames]
+
+
+def _wander(frames: int, fps: float, rng: Generator, sigma: Floats) -> Floats:
+    wave = gaussian_filter1d(rng.normal(size=(frames + 256, len(sigma))), 1.2 * fps, axis=0)[128 : 128 + frames]
+    wave = wave - wave[0]
+    return sigma * wave / max(1e-6, float(np.abs(wave).max()))
+
+
+def _intrinsics(fov_deg: Floats, height: int, width: int) -> Tensor:
+    """fov_deg (F,) across the picture -> (F, 4) fx fy cx cy in pixels, square pixels."""
+    focal = 0.5 * width / np.tan(np.radians(fov_deg) / 2)
+    middle = np.full_like(focal, 0.5)
+    return torch.from_numpy(np.stack([focal, focal, middle * width, middle * height], axis=1))
+
+
+def _matrix(*entries: Floats) -> Floats:
+    return np.stack(entries, axis=-1).reshape(-1, 3, 3)
