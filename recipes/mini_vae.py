@@ -2,7 +2,7 @@
 
 from flythrough.train.data import ClipConfig
 from flythrough.train.run import VAERecipe
-from flythrough.train.stages import VAEStageConfig
+from flythrough.train.vae_stage import VAEStageConfig
 from flythrough.vae.mini import MiniVAEConfig
 
 recipe = VAERecipe(

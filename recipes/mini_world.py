@@ -3,7 +3,7 @@
 from flythrough.presets import PRESETS
 from flythrough.train.data import ClipConfig
 from flythrough.train.run import WorldRecipe
-from flythrough.train.stages import WorldStageConfig
+from flythrough.train.world_stage import WorldStageConfig
 
 mini = PRESETS["mini"]
 

@@ -7,8 +7,7 @@ rendered (or encoded) last, and batches are drawn from the pool.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -137,7 +136,8 @@ class Pool:
     """The newest `capacity` items in device memory, as named tensors; the oldest are overwritten."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity, self.added, self.tensors = capacity, 0, {}
+        self.capacity, self.added = capacity, 0
+        self.tensors: dict[str, Tensor] = {}
 
     def __len__(self) -> int:
         return min(self.added, self.capacity)
@@ -157,8 +157,20 @@ class Pool:
         device = next(iter(self.tensors.values())).device
         return torch.randint(len(self), (count,), device=device)
 
-    def state(self) -> dict[str, Any]:
-        return {"added": self.added, **{name: value[: len(self)] for name, value in self.tensors.items()}}
+
+def to_video(frames: Tensor) -> Tensor:
+    """(B, F, H, W, 3) uint8 -> (B, 3, F, H, W) float32 in [-1, 1]."""
+    return frames.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+
+
+def to_bytes(pictures: Tensor) -> Tensor:
+    """(N, 3, H, W) in [-1, 1] -> uint8."""
+    return ((pictures.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def held_out(clips: ClipConfig, device: torch.device) -> ClipBatch:
+    """A fixed batch of clips from the validation worlds."""
+    return next(ClipSource(replace(clips, split="val", workers=0, worlds_per_batch=8), device))
 
 
 def _numpy_rng(generator: torch.Generator):  # noqa: ANN202

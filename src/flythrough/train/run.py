@@ -6,18 +6,20 @@ import runpy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
+from flythrough import parameters
 from flythrough.errors import InputError
-from flythrough.model import weights
-from flythrough.model.config import ModelConfig
-from flythrough.model.transformer import SanaWM
-from flythrough.text.mini import MiniText
 from flythrough.train.loop import Progress, RunConfig, train
-from flythrough.train.stages import VAEStage, VAEStageConfig, WorldStage, WorldStageConfig
+from flythrough.train.vae_stage import VAEStage, VAEStageConfig
 from flythrough.vae.mini import Block, MiniVAE, MiniVAEConfig
+
+
+if TYPE_CHECKING:
+    from flythrough.model.config import ModelConfig
+    from flythrough.train.world_stage import WorldStageConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,7 @@ def train_vae(
     """Train an autoencoder; writes folder/vae.safetensors at the end. start: weights to begin with."""
     vae = MiniVAE(recipe.vae).to(memory_format=torch.channels_last)
     if start is not None:
-        weights.load(vae, start)
+        parameters.load(vae, start)
     stage = VAEStage(vae, recipe.stage, device)
     if compile_blocks:
         _compile(vae, Block)
@@ -75,7 +77,7 @@ def train_vae(
     stage.standardise()
     scores = stage.validate()
     yield Progress(recipe.steps, 1.0, scores)
-    weights.save(vae, folder / "vae.safetensors", {name: f"{value:.4f}" for name, value in scores.items()})
+    parameters.save(vae, folder / "vae.safetensors", {name: f"{value:.4f}" for name, value in scores.items()}, torch.float16)
 
 
 def train_world(
@@ -90,18 +92,22 @@ def train_world(
     compile_blocks: bool = False,
 ) -> Iterator[Progress]:
     """Train a world transformer; writes folder/model.safetensors at the end. start: weights to begin with."""
+    from flythrough.model.transformer import SanaWM
+    from flythrough.text.mini import MiniText
+    from flythrough.train.world_stage import WorldStage
+
     vae = MiniVAE().to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
-    weights.load(vae, vae_weights)
+    parameters.load(vae, vae_weights)
     model = SanaWM(recipe.model)
     if start is not None:
-        weights.load(model, start)
+        parameters.load(model, start)
     stage = WorldStage(model, vae, MiniText(folder=text_folder, device=device), recipe.stage, device)
     if compile_blocks:
         _compile(vae, Block)
     yield from train(stage, _run_config(recipe, folder, minutes))
     scores = stage.validate()
     yield Progress(recipe.steps, 1.0, scores)
-    weights.save(model, folder / "model.safetensors", {name: f"{value:.4f}" for name, value in scores.items()})
+    parameters.save(model, folder / "model.safetensors", {name: f"{value:.4f}" for name, value in scores.items()}, torch.float16)
 
 
 def _run_config(recipe: VAERecipe | WorldRecipe, folder: Path, minutes: float | None) -> RunConfig:

@@ -1,100 +1,18 @@
-"""What is trained: each stage is a model, batches and a loss."""
+"""Training the world transformer: flow matching with teacher forcing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from flythrough import flow
 from flythrough.conditioning import CameraEncoding, Conditioning, encode_camera
 from flythrough.model.transformer import SanaWM
 from flythrough.text.base import TextEncoder
-from flythrough.train.data import ClipBatch, ClipConfig, ClipSource, Pool
+from flythrough.train.data import ClipBatch, ClipConfig, ClipSource, Pool, held_out, to_video
 from flythrough.vae.base import VideoVAE
-from flythrough.vae.mini import MiniVAE
-
-
-@dataclass(frozen=True, kw_only=True)
-class VAEStageConfig:
-    clips: ClipConfig
-    batch: int = 8
-    frames: int = 17
-    pool: int = 512  # rendered clips kept on the device
-    fill: int = 128  # clips rendered before the first step
-    refresh_every: int = 8  # steps between two rendered batches
-    latent_noise: float = 0.25  # sigma ~ U(0, this) on the latents that the decoder sees
-    train_encoder: bool = True
-
-
-class VAEStage:
-    """Reconstruction: L1 + 2 MSE + edges in x, y and t + coarse scales. The decoder learns to forgive noise."""
-
-    def __init__(self, vae: MiniVAE, config: VAEStageConfig, device: torch.device) -> None:
-        self.model, self.config, self.device = vae.to(device), config, device
-        self.vae = vae
-        vae.encoder.requires_grad_(config.train_encoder)
-        self.position, self._step, self._source = 0, 0, None
-        self.pool = Pool(config.pool)
-        self._held_out = _held_out(config.clips, device)
-
-    def next_batch(self, share: float) -> Tensor:
-        if self._source is None:
-            self._source = ClipSource(self.config.clips, self.device, self.position)
-        while len(self.pool) < self.config.fill or self._step % self.config.refresh_every == 0:
-            self.pool.add(video=next(self._source).video)
-            self.position = self._source.position
-            if len(self.pool) >= self.config.fill:
-                break
-        self._step += 1
-        clips = self.pool.draw(self.config.batch)
-        first = torch.randint(self.config.clips.frames - self.config.frames + 1, (self.config.batch, 1))
-        frames = (first + torch.arange(self.config.frames)).to(self.device)
-        return to_video(self.pool.tensors["video"][clips[:, None], frames])
-
-    def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            latents = self.vae.encode(batch)
-            sigma = torch.rand(len(batch), 1, 1, 1, 1, device=self.device) * self.config.latent_noise
-            noisy = flow.add_noise(latents, torch.randn_like(latents), sigma.to(latents.dtype))
-            video = self.vae.decode(noisy).float()
-        error = video - batch
-        terms = {
-            "l1": error.abs().mean(),
-            "mse": error.square().mean(),
-            "edges": sum(error.diff(dim=dim).abs().mean() for dim in (2, 3, 4)) / 3,
-            "coarse": sum(_pool(error, size).abs().mean() for size in (4, 16)),
-        }
-        loss = terms["l1"] + 2 * terms["mse"] + 0.3 * terms["edges"] + 0.5 * terms["coarse"]
-        return loss, {**terms, "psnr": 10 * torch.log10(4 / terms["mse"])}
-
-    @torch.no_grad()
-    def validate(self) -> dict[str, float]:
-        video = to_video(self._held_out.video)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            again = torch.cat([self.vae.decode(self.vae.encode(clip[None])) for clip in video]).float().clamp(-1, 1)
-        per_frame = 10 * torch.log10(4 / (again - video).square().mean((1, 3, 4)).clamp_min(1e-6))
-        return {"validation_psnr": float(per_frame.mean()), "validation_psnr_worst_tenth": _worst_tenth(per_frame)}
-
-    @torch.no_grad()
-    def sample(self) -> Tensor:
-        video = to_video(self._held_out.video[:4, :9])
-        again = self.vae.decode(self.vae.encode(video))
-        pairs = torch.cat([video[:, :, -1], again[:, :, -1]], dim=2)  # truth above
-        return to_bytes(pairs)
-
-    @torch.no_grad()
-    def standardise(self, clips: int = 64) -> None:
-        """Set latents_mean and latents_std from pool clips, so that every channel has mean 0 and deviation 1."""
-        vae = self.vae
-        vae.latents_mean.zero_()
-        vae.latents_std.fill_(1)
-        chosen = self.pool.draw(clips)
-        latents = torch.cat([vae.encode(to_video(self.pool.tensors["video"][i : i + 1])).float() for i in chosen])
-        vae.latents_mean.copy_(latents.mean((0, 2, 3, 4)))
-        vae.latents_std.copy_(latents.std((0, 2, 3, 4)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +48,7 @@ class WorldStage:
         self.position, self._step, self._source = 0, 0, None
         self._own_context = False
         self.pool = Pool(config.pool)
-        self._held_out = self._encode(_held_out(config.clips, device))
+        self._held_out = self._encode(held_out(config.clips, device))
 
     def fill(self, clips: int) -> None:
         """Render and encode until the pool has seen this many clips."""
@@ -242,32 +160,3 @@ class WorldStage:
             "text": text.to(self.device, half),
             "text_mask": text_mask.to(self.device),
         }
-
-
-def to_video(frames: Tensor) -> Tensor:
-    """(B, F, H, W, 3) uint8 -> (B, 3, F, H, W) float32 in [-1, 1]."""
-    return frames.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
-
-
-def to_bytes(pictures: Tensor) -> Tensor:
-    """(N, 3, H, W) in [-1, 1] -> uint8."""
-    return ((pictures.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-
-
-def _held_out(clips: ClipConfig, device: torch.device) -> ClipBatch:
-    """A fixed batch of clips from the validation worlds."""
-    from dataclasses import replace
-
-    return next(ClipSource(replace(clips, split="val", workers=0, worlds_per_batch=8), device))
-
-
-def _pool(error: Tensor, size: int) -> Tensor:
-    return functional.avg_pool2d(error.transpose(1, 2).flatten(0, 1), size)
-
-
-def _worst_tenth(scores: Tensor) -> float:
-    return float(scores.flatten().sort().values[: max(1, scores.numel() // 10)].mean())
-
-
-def count_parameters(model: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
