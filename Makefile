@@ -1,0 +1,37 @@
+# make demo: from a fresh machine to a minute of video. make test: everything that needs no GPU.
+PYTHON ?= python3
+BIN := .venv/bin
+TORCH ?= 2.13.0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup demo test lint format clean
+.DEFAULT_GOAL := setup
+
+setup: .venv/stamp
+
+.venv/stamp: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/pip install --quiet "torch==$(TORCH)"
+	$(BIN)/pip install --quiet -e ".[dev,train]"
+	touch $@
+
+demo: setup
+	$(BIN)/flythrough generate --prompt "a quiet valley with a lake at dawn" --camera dolly:speed=1.2 \
+	  --frames 961 --seed 0 --out fly.mp4 --contact-sheet
+
+test: lint
+	$(BIN)/pytest -m "not gpu"
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyrefly check
+	$(BIN)/codespell
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf build dist .pytest_cache .ruff_cache .import_linter_cache fly.mp4 fly.camera.json fly.png
