@@ -7,22 +7,9 @@ from flythrough.errors import InputError
 STRIDE = 8  # pixel frames a latent frame, except the first, which is one
 
 
-def check_frames(frames: int, stride: int = STRIDE) -> None:
-    """Raise InputError unless the VAE can encode this many frames."""
-    if frames < 1 or (frames - 1) % stride:
-        raise InputError(
-            f"frames is {frames}, but the VAE needs {stride}k + 1; the nearest is {nearest_frames(frames, stride)}"
-        )
-
-
-def nearest_frames(frames: int, stride: int = STRIDE) -> int:
-    """The number of frames closest to this one that the VAE can encode; of two, the larger."""
-    return max(0, (frames - 1 + stride // 2) // stride) * stride + 1
-
-
-def whole_frames(frames: int, stride: int = STRIDE) -> int:
-    """The smallest number of frames, not below this one, that the VAE can encode."""
-    return (latent_frames_for(frames, stride) - 1) * stride + 1
+def frames(latent_frames: int, stride: int = STRIDE) -> int:
+    """F of T latent frames."""
+    return stride * (latent_frames - 1) + 1
 
 
 def latent_frames(frames: int, stride: int = STRIDE) -> int:
@@ -31,11 +18,18 @@ def latent_frames(frames: int, stride: int = STRIDE) -> int:
     return (frames - 1) // stride + 1
 
 
-def latent_frames_for(frames: int, stride: int = STRIDE) -> int:
-    """T that covers any number of frames >= 1; the last latent frame may reach beyond them."""
+def latent_frames_covering(frames: int, stride: int = STRIDE) -> int:
+    """The smallest T that makes at least F frames."""
     return -(-(frames - 1) // stride) + 1
 
 
-def frames(latent_frames: int, stride: int = STRIDE) -> int:
-    """F of T latent frames."""
-    return stride * (latent_frames - 1) + 1
+def check_frames(frames: int, stride: int = STRIDE) -> None:
+    """Raise InputError unless the VAE can encode this many frames."""
+    if frames < 1 or (frames - 1) % stride:
+        nearest = nearest_frames(frames, stride)
+        raise InputError(f"frames is {frames}, but the VAE needs {stride}k + 1; the nearest is {nearest}")
+
+
+def nearest_frames(frames: int, stride: int = STRIDE) -> int:
+    """The number of frames closest to this one that the VAE can encode; of two, the larger."""
+    return max(0, (frames - 1 + stride // 2) // stride) * stride + 1

@@ -1,7 +1,8 @@
-"""Shapes by name."""
+"""Shapes by name, seeded noise, and which numbers a machine computes with."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from flythrough.errors import InputError
@@ -19,3 +20,31 @@ def dims(tensor: Tensor, names: str, **expected: int) -> tuple[int, ...]:
         if axis in expected and size != expected[axis]:
             raise InputError(f"axis {axis} of a tensor {tuple(tensor.shape)} is {size}; it must be {expected[axis]}")
     return tuple(tensor.shape)
+
+
+def noise(shape: tuple[int, ...], seed: int, index: int = 0) -> Tensor:
+    """Standard normal float32 on the CPU: number `index` of the seed's sequence of tensors.
+
+    Each tensor has a generator of its own, so a stream that is cut, stored or forked goes on with the same noise.
+    """
+    mixed = (seed * 0x9E3779B97F4A7C15 + index * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**64
+    mixed ^= mixed >> 31
+    return torch.randn(shape, generator=torch.Generator().manual_seed(mixed % 2**63))
+
+
+def best_device() -> torch.device:
+    """The first GPU, or the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def best_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device multiplies it in hardware, float32 otherwise."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    return torch.bfloat16 if has_bf16_cpu() else torch.float32
+
+
+def has_bf16_cpu() -> bool:
+    """Whether this CPU has AVX512-BF16 or AMX; elsewhere bfloat16 is emulated, slower than float32."""
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # private, so they may go some day
+    return any(check() for name in checks if (check := getattr(torch.cpu, name, None)) is not None)
