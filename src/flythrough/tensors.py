@@ -48,3 +48,15 @@ def has_bf16_cpu() -> bool:
     """Whether this CPU has AVX512-BF16 or AMX; elsewhere bfloat16 is emulated, slower than float32."""
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # private, so they may go some day
     return any(check() for name in checks if (check := getattr(torch.cpu, name, None)) is not None)
+
+
+def device_named(name: str | None) -> torch.device:
+    """A device by its name, or the best one; raises InputError when this machine has none of that name."""
+    if name is None:
+        return best_device()
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise InputError(f"device is {name!r}, which this machine does not have; cpu always works") from None
+    return device

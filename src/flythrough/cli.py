@@ -1,0 +1,341 @@
+"""The command line: parse, call one function below, print. Heavy imports wait inside the commands."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Never
+
+from typer import Argument, Option, Typer
+
+from flythrough.errors import InputError
+
+if TYPE_CHECKING:
+    from flythrough.camera.path import CameraPath
+    from flythrough.train.loop import Progress as TrainProgress
+
+app = Typer(
+    help="One picture and a camera path become a flight through a world.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+camera_app = Typer(help="Camera paths.", no_args_is_help=True)
+worlds_app = Typer(help="Rendered worlds: the training data, and the truth to compare with.", no_args_is_help=True)
+train_app = Typer(help="Train mini's parts from recipes.", no_args_is_help=True)
+app.add_typer(camera_app, name="camera")
+app.add_typer(worlds_app, name="worlds")
+app.add_typer(train_app, name="train")
+
+CameraText = Annotated[
+    str, Option("--camera", help="Keys such as 'w-40,jw-20', a preset such as 'orbit:radius=6', or a file.")
+]
+Keys = Annotated[str, Option(help="What the letters mean: flythrough, sana-wm or sana-wm-v1.")]
+FramesOption = Annotated[int | None, Option("--frames", help="How many frames, 16 a second.")]
+Fov = Annotated[float, Option(help="Horizontal field of view in degrees, 25 to 120.")]
+Split = Annotated[str, Option(help="Which worlds: train, val or test.")]
+Device = Annotated[str | None, Option(help="cpu or cuda; the best there is by default.")]
+Minutes = Annotated[float | None, Option(help="Stop after so much time, even if the recipe asks for more.")]
+Start = Annotated[Path | None, Option(help="Weights to begin with.")]
+RunFolder = Annotated[Path, Option("--out", help="The folder of the run: checkpoints, log, weights.")]
+
+
+@app.command()
+def generate(
+    camera: CameraText = "dolly",
+    image: Annotated[
+        Path | None, Option(help="First frame; without one, a world that fits the prompt.")
+    ] = None,
+    prompt: Annotated[str, Option(help="The place, in words.")] = "",
+    keys: Keys = "flythrough",
+    frames: FramesOption = None,
+    seed: Annotated[int, Option(help="The same seed gives the same video.")] = 0,
+    out: Annotated[Path, Option(help="The video to write, an .mp4.")] = Path("flythrough.mp4"),
+    steps: Annotated[int | None, Option(help="Denoising steps a chunk; the model's own number by default.")] = None,
+    fov: Fov = 70.0,
+    contact_sheet: Annotated[bool, Option("--contact-sheet", help="Also write a picture of the whole clip.")] = False,
+    model: Annotated[str, Option(help="A model's name, or a folder with its weights.")] = "mini",
+    device: Device = None,
+    random_weights: Annotated[bool, Option("--random-weights", hidden=True)] = False,
+) -> None:
+    """Fly a camera into a picture and write what it sees."""
+    from flythrough.media import ContactSheet, VideoWriter, check_writable, save_image
+    from flythrough.pipeline import Pipeline
+    from flythrough.shot import Shot
+
+    check_writable(out, (".mp4",))
+    size = Pipeline.picture_size(model)
+    path = _parsed(camera, keys, frames, fov, *size)
+    shot = Shot(camera=path, prompt=prompt, image=image, seed=seed, steps=steps)
+    pipeline = Pipeline.random(model, seed, device=device) if random_weights else Pipeline.load(model, device=device)
+    if random_weights:
+        _say("the weights are random: this shows that the program runs, not what the model can do")
+    sheet = ContactSheet(path.frames)
+    video = VideoWriter(out, path.fps, shot.metadata() | pipeline.metadata())
+    try:
+        with video, _bar("flying", path.frames, "frames") as advance:
+            for pictures in pipeline.generate(shot):
+                video.write(pictures)
+                sheet.add(pictures)
+                advance(len(pictures))
+    finally:  # also after Ctrl-C, for as many frames as there are
+        if video.frames:
+            path.take(slice(video.frames)).save(out.with_suffix(".camera.json"))
+            if contact_sheet:
+                save_image(sheet.picture(), out.with_suffix(".sheet.png"))
+            print(f"{out}: {video.frames} frames, {video.frames / path.fps:.1f} s")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, Argument(help="A model's name, or a folder with its weights.")] = "mini",
+    clips: Annotated[int, Option(help="How many held-out worlds.")] = 32,
+    seeds: Annotated[str | None, Option(help="The worlds A to B - 1 instead, as A:B.")] = None,
+    steps: Annotated[int, Option(help="Denoising steps a chunk.")] = 4,
+    parts: Annotated[str | None, Option(help="Some of vae,truth,control,back,minute,prompts.")] = None,
+    out: Annotated[Path | None, Option(help="Where the JSON goes; a contact sheet goes beside it.")] = None,
+    device: Device = None,
+) -> None:
+    """Compare a model with the truth on held-out worlds, and print every figure."""
+    from flythrough.evaluate.report import run
+
+    chosen = None if parts is None else [part.strip() for part in parts.split(",")]
+    status: dict[str, Any] = {}
+    with _progress("clips") as progress:
+
+        def report(part: str, done: int, of: int) -> None:
+            if part not in status:
+                status[part] = progress.add_task(part, total=of)
+            progress.update(status[part], completed=done, total=of)
+
+        result = run(model, clips, _range(seeds), steps, out, chosen, report, device=device, show=False)
+    _console().print(result.table())
+
+
+@camera_app.command("show")
+def camera_show(
+    path: Annotated[str, Argument(help="Keys, a preset or a file.")],
+    out: Annotated[Path, Option(help="The picture to write: .png, .svg or .pdf.")] = Path("camera.png"),
+    keys: Keys = "flythrough",
+    frames: FramesOption = None,
+    fov: Fov = 70.0,
+) -> None:
+    """Draw a path: from above, from the side, speeds and lens."""
+    from flythrough.camera.show import draw
+    from flythrough.media import check_writable
+
+    check_writable(out, (".png", ".svg", ".pdf"))
+    flown = _parsed(path, keys, frames, fov)
+    draw(flown, out, title=path if len(path) < 40 else "")
+    print(f"{out}: {flown.frames} frames, {flown.seconds:.1f} s")
+
+
+@worlds_app.command("render")
+def worlds_render(
+    out: Annotated[Path, Option(help="A video (.mp4), or a folder for pictures, poses and words.")],
+    seed: Annotated[int, Option(help="Which world, 0 to 2147483648.")] = 0,
+    split: Split = "test",
+    camera: CameraText = "dolly",
+    keys: Keys = "flythrough",
+    frames: FramesOption = None,
+    fov: Fov = 70.0,
+    kind: Annotated[str | None, Option(help="The kind of place; by default the seed chooses.")] = None,
+    height: Annotated[int, Option(help="Pixels.")] = 256,
+    width: Annotated[int, Option(help="Pixels.")] = 448,
+    depth: Annotated[bool, Option("--depth", help="Also write depth in metres, depth/00000.npy ...")] = False,
+    as_is: Annotated[
+        bool, Option("--as-is", help="The poses are in the world's own axes; do not move them to its first view.")
+    ] = False,
+    device: Device = None,
+) -> None:
+    """Film a world along a camera path, with exact poses and depth."""
+    from flythrough.tensors import device_named
+    from flythrough.worlds.export import check_out, write
+    from flythrough.worlds.walks import place
+    from flythrough.worlds.world import World
+
+    check_out(out, depth)
+    path = _parsed(camera, keys, frames, fov, height, width)
+    world = World.from_seed(seed, split, kind)
+    path = path if as_is else place(world, path)
+    inside = int((~world.free(path.positions.float())).sum())
+    if inside:
+        _say(f"the path goes through the ground or things in {inside} of {path.frames} frames")
+    with _bar("rendering", path.frames, "frames") as advance:
+        write(world, path, out, device_named(device), depth=depth, progress=advance)
+    print(f"{out}: {path.frames} frames of {world.kind} {seed} ({split})")
+
+
+@worlds_app.command("sheet")
+def worlds_sheet(
+    out: Annotated[Path, Option(help="The picture to write.")] = Path("worlds.png"),
+    seeds: Annotated[str, Option(help="Which worlds, as A:B for A to B - 1.")] = "0:48",
+    split: Split = "test",
+    columns: Annotated[int, Option(help="Pictures in a row.")] = 6,
+) -> None:
+    """Put the first views of many worlds on one picture."""
+    from flythrough.media import check_writable, save_image
+    from flythrough.worlds.sheet import contact_sheet
+    from flythrough.worlds.world import World
+
+    check_writable(out, (".png", ".jpg", ".webp"))
+    start, stop = _range(seeds) or (0, 48)
+    save_image(contact_sheet([World.from_seed(seed, split) for seed in range(start, stop)], columns=columns), out)
+    print(f"{out}: {stop - start} worlds")
+
+
+@train_app.command("vae")
+def train_vae(
+    recipe: Annotated[Path, Argument(help="A file that defines `recipe`.")] = Path("recipes/mini_vae.py"),
+    out: RunFolder = Path("runs/vae"),
+    minutes: Minutes = None,
+    start: Start = None,
+    device: Device = None,
+    compile_blocks: Annotated[bool, Option("--compile", help="Compile: faster after the first minute.")] = False,
+) -> None:
+    """Train an autoencoder; goes on where the folder's checkpoint stopped."""
+    from flythrough.tensors import device_named
+    from flythrough.train import run
+
+    plan, where = run.load_recipe(recipe, run.VAERecipe), device_named(device)
+    steps = run.train_vae(plan, out, where, minutes=minutes, start=start, compile_blocks=compile_blocks)
+    _train(steps, out / "vae.safetensors")
+
+
+@train_app.command("world")
+def train_world(
+    recipe: Annotated[Path, Argument(help="A file that defines `recipe`.")] = Path("recipes/mini_world.py"),
+    out: RunFolder = Path("runs/world"),
+    vae: Annotated[Path | None, Option(help="The autoencoder's weights; mini's by default.")] = None,
+    minutes: Minutes = None,
+    start: Start = None,
+    device: Device = None,
+    compile_blocks: Annotated[bool, Option("--compile", help="Compile: faster after the first minute.")] = False,
+) -> None:
+    """Train a world transformer; goes on where the folder's checkpoint stopped."""
+    from flythrough.presets import WEIGHTS
+    from flythrough.tensors import device_named
+    from flythrough.train import run
+
+    plan, where = run.load_recipe(recipe, run.WorldRecipe), device_named(device)
+    weights = vae or WEIGHTS / "mini" / "vae.safetensors"
+    steps = run.train_world(plan, weights, out, where, minutes=minutes, start=start, compile_blocks=compile_blocks)
+    _train(steps, out / "model.safetensors")
+
+
+@app.command()
+def version() -> None:
+    """Print versions, as a report of a fault needs them."""
+    import platform
+    from importlib.metadata import version as installed
+
+    from flythrough import __version__
+
+    print(f"flythrough {__version__}, torch {installed('torch')}, Python {platform.python_version()}")
+
+
+def main() -> Never:
+    """The installed command: wrong input is one line and exit code 2, Ctrl-C is 130."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave through the `finally` blocks
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except InputError as error:
+        _fail(str(error))
+    except (KeyboardInterrupt, EOFError):
+        print("flythrough: stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # `flythrough ... | head`
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # typer's own complaints about options have it
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message())
+            sys.exit(0)
+        _fail(error.format_message())
+
+
+def _fail(message: str) -> Never:
+    print(f"flythrough: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _parsed(
+    text: str, keys: str, frames: int | None, fov: float, height: int = 256, width: int = 448
+) -> CameraPath:
+    """The path, with a word on the screen about what a user may not expect of it."""
+    from flythrough.camera.motion import warnings
+    from flythrough.camera.path import CameraPath
+
+    path = CameraPath.parse(text, frames=frames, height=height, width=width, fov_deg=fov, keys=keys)
+    if frames is not None and path.frames < frames:
+        _say(f"the path has {path.frames} frames, so that is all there will be of the {frames}")
+    for warning in warnings(path):
+        _say(warning)
+    return path
+
+
+def _range(text: str | None) -> tuple[int, int] | None:
+    """ "A:B" -> (A, B)."""
+    if text is None:
+        return None
+    start, _, stop = text.partition(":")
+    if not (start.isdecimal() and stop.isdecimal() and int(start) < int(stop) <= 2**31 + 1):
+        raise InputError(f"--seeds is {text!r}; it must be A:B with A below B, such as 0:32")
+    return int(start), int(stop)
+
+
+def _train(steps: Iterator[TrainProgress], weights: Path) -> None:
+    with closing(steps), _progress("%") as progress:  # closing saves a checkpoint, also after Ctrl-C
+        task = progress.add_task("training", total=100)
+        for step in steps:
+            loss = step.scalars.get("loss")
+            label = f"step {step.step}" + ("" if loss is None else f", loss {loss:.4f}")
+            progress.update(task, completed=100 * step.share, description=label)
+    print(f"{weights}: trained")
+
+
+def _say(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console()
+
+
+def _progress(unit: str) -> Any:
+    """A rich progress display on stderr: what, how far, how fast, how long still."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Task
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:.1f} {unit}/s", style="cyan")
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Speed(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=Console(stderr=True),
+        speed_estimate_period=20,
+    )
+
+
+@contextmanager
+def _bar(label: str, total: int, unit: str) -> Iterator[Any]:
+    """One progress bar; yields advance(count)."""
+    with _progress(unit) as progress:
+        task = progress.add_task(label, total=total)
+        yield lambda count: progress.advance(task, count)

@@ -1,0 +1,78 @@
+"""Shot: all that a user may ask for. Checked when made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flythrough.camera.path import CameraPath
+from flythrough.errors import InputError
+from flythrough.media import Picture, load_image
+
+LONGEST_PROMPT = 2000  # characters; mini's text encoder hears the first 48 tokens
+MOST_STEPS = 100
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shot:
+    """One flight: where the camera goes, through which place, from which first frame.
+
+    camera  one pose per frame; only its shape counts, not where it starts
+    prompt  the place, in words
+    image   the first frame: a file, an (H, W, 3) uint8 array, or None for a rendered world that fits the prompt
+    seed    everything random follows from it
+    steps   denoising steps a chunk; None is the model's own number
+    """
+
+    camera: CameraPath
+    prompt: str = ""
+    image: Path | str | Picture | None = None
+    seed: int = 0
+    steps: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.prompt) > LONGEST_PROMPT:
+            raise InputError(f"the prompt has {len(self.prompt)} characters; at most {LONGEST_PROMPT} are possible")
+        if "\0" in self.prompt:
+            raise InputError("the prompt contains a zero character; only text is possible")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed is {self.seed}; it must be between 0 and {2**63 - 1}")
+        if self.steps is not None and not 1 <= self.steps <= MOST_STEPS:
+            raise InputError(f"steps is {self.steps}; it must be between 1 and {MOST_STEPS}")
+        object.__setattr__(self, "image", self._picture())
+
+    @property
+    def frames(self) -> int:
+        return self.camera.frames
+
+    @property
+    def fps(self) -> float:
+        return self.camera.fps
+
+    def metadata(self) -> dict[str, Any]:
+        """What a video says of itself: enough to fly the same path again, in plain JSON types."""
+        camera = self.camera
+        return {
+            "prompt": self.prompt,
+            "seed": self.seed,
+            "camera": {
+                "height": camera.height,
+                "width": camera.width,
+                "fps": camera.fps,
+                "intrinsics": camera.intrinsics.tolist(),
+                "c2w": camera.c2w.tolist(),
+            },
+        }
+
+    def _picture(self) -> Picture | None:
+        if self.image is None:
+            return None
+        if isinstance(self.image, (str, Path)):
+            return load_image(self.image)
+        image = self.image
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype.name != "uint8":
+            raise InputError(
+                f"the image is an array {image.shape} of {image.dtype}; it must be (H, W, 3) of uint8"
+            )
+        return image
