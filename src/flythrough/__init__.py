@@ -1,10 +1,10 @@
 """One picture and a camera path become a flight through a world.
 
-    from flythrough import CameraPath, Pipeline, Shot
+from flythrough import CameraPath, Pipeline, Shot
 
-    pipeline = Pipeline.load("mini")
-    for frames in pipeline.generate(Shot(camera=CameraPath.parse("w-40,jw-20"), prompt="hills at dawn")):
-        ...  # (n, 256, 448, 3) uint8
+pipeline = Pipeline.load("mini")
+for frames in pipeline.generate(Shot(camera=CameraPath.parse("w-40,jw-20"), prompt="hills at dawn")):
+    ...  # (n, 256, 448, 3) uint8
 """
 
 from __future__ import annotations

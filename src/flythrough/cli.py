@@ -25,7 +25,9 @@ app = Typer(
     rich_markup_mode=None,
 )
 camera_app = Typer(help="Camera paths.", no_args_is_help=True)
-worlds_app = Typer(help="Rendered worlds: the training data, and the truth to compare with.", no_args_is_help=True)
+worlds_app = Typer(
+    help="Rendered worlds: the training data, and the truth to compare with.", no_args_is_help=True
+)
 train_app = Typer(help="Train mini's parts from recipes.", no_args_is_help=True)
 app.add_typer(camera_app, name="camera")
 app.add_typer(worlds_app, name="worlds")
@@ -55,9 +57,13 @@ def generate(
     frames: FramesOption = None,
     seed: Annotated[int, Option(help="The same seed gives the same video.")] = 0,
     out: Annotated[Path, Option(help="The video to write, an .mp4.")] = Path("flythrough.mp4"),
-    steps: Annotated[int | None, Option(help="Denoising steps a chunk; the model's own number by default.")] = None,
+    steps: Annotated[
+        int | None, Option(help="Denoising steps a chunk; the model's own number by default.")
+    ] = None,
     fov: Fov = 70.0,
-    contact_sheet: Annotated[bool, Option("--contact-sheet", help="Also write a picture of the whole clip.")] = False,
+    contact_sheet: Annotated[
+        bool, Option("--contact-sheet", help="Also write a picture of the whole clip.")
+    ] = False,
     model: Annotated[str, Option(help="A model's name, or a folder with its weights.")] = "mini",
     device: Device = None,
     random_weights: Annotated[bool, Option("--random-weights", hidden=True)] = False,
@@ -68,10 +74,12 @@ def generate(
     from flythrough.shot import Shot
 
     check_writable(out, (".mp4",))
-    size = Pipeline.picture_size(model)
-    path = _parsed(camera, keys, frames, fov, *size)
+    plan = Pipeline.check(model)
+    path = _parsed(camera, keys, frames, fov, plan.height, plan.width)
     shot = Shot(camera=path, prompt=prompt, image=image, seed=seed, steps=steps)
-    pipeline = Pipeline.random(model, seed, device=device) if random_weights else Pipeline.load(model, device=device)
+    pipeline = (
+        Pipeline.random(model, seed, device=device) if random_weights else Pipeline.load(model, device=device)
+    )
     if random_weights:
         _say("the weights are random: this shows that the program runs, not what the model can do")
     sheet = ContactSheet(path.frames)
@@ -148,7 +156,8 @@ def worlds_render(
     width: Annotated[int, Option(help="Pixels.")] = 448,
     depth: Annotated[bool, Option("--depth", help="Also write depth in metres, depth/00000.npy ...")] = False,
     as_is: Annotated[
-        bool, Option("--as-is", help="The poses are in the world's own axes; do not move them to its first view.")
+        bool,
+        Option("--as-is", help="The poses are in the world's own axes; do not move them to its first view."),
     ] = False,
     device: Device = None,
 ) -> None:
@@ -184,7 +193,9 @@ def worlds_sheet(
 
     check_writable(out, (".png", ".jpg", ".webp"))
     start, stop = _range(seeds) or (0, 48)
-    save_image(contact_sheet([World.from_seed(seed, split) for seed in range(start, stop)], columns=columns), out)
+    save_image(
+        contact_sheet([World.from_seed(seed, split) for seed in range(start, stop)], columns=columns), out
+    )
     print(f"{out}: {stop - start} worlds")
 
 
@@ -195,7 +206,9 @@ def train_vae(
     minutes: Minutes = None,
     start: Start = None,
     device: Device = None,
-    compile_blocks: Annotated[bool, Option("--compile", help="Compile: faster after the first minute.")] = False,
+    compile_blocks: Annotated[
+        bool, Option("--compile", help="Compile: faster after the first minute.")
+    ] = False,
 ) -> None:
     """Train an autoencoder; goes on where the folder's checkpoint stopped."""
     from flythrough.tensors import device_named
@@ -214,7 +227,9 @@ def train_world(
     minutes: Minutes = None,
     start: Start = None,
     device: Device = None,
-    compile_blocks: Annotated[bool, Option("--compile", help="Compile: faster after the first minute.")] = False,
+    compile_blocks: Annotated[
+        bool, Option("--compile", help="Compile: faster after the first minute.")
+    ] = False,
 ) -> None:
     """Train a world transformer; goes on where the folder's checkpoint stopped."""
     from flythrough.presets import WEIGHTS
@@ -223,7 +238,9 @@ def train_world(
 
     plan, where = run.load_recipe(recipe, run.WorldRecipe), device_named(device)
     weights = vae or WEIGHTS / "mini" / "vae.safetensors"
-    steps = run.train_world(plan, weights, out, where, minutes=minutes, start=start, compile_blocks=compile_blocks)
+    steps = run.train_world(
+        plan, weights, out, where, minutes=minutes, start=start, compile_blocks=compile_blocks
+    )
     _train(steps, out / "model.safetensors")
 
 
@@ -313,7 +330,14 @@ def _console() -> Any:
 def _progress(unit: str) -> Any:
     """A rich progress display on stderr: what, how far, how fast, how long still."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Task
     from rich.text import Text
 

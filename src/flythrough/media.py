@@ -151,7 +151,9 @@ class VideoWriter:
 
         height, width = picture.shape[:2]
         if height % 2 or width % 2:
-            raise InputError(f"{self.path}: a video of {width}x{height} is not possible; both sides must be even")
+            raise InputError(
+                f"{self.path}: a video of {width}x{height} is not possible; both sides must be even"
+            )
         rate = Fraction(self.fps).limit_denominator(1001)
         # the tables go to the front, so that a browser shows the first frame before it has the whole file
         options = {"movflags": "+faststart+use_metadata_tags"}
@@ -197,7 +199,9 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 class ContactSheet:
     """A clip on one picture: some of its frames, evenly in time, row by row. Keeps only those frames."""
 
-    def __init__(self, frames: int, *, columns: int = 6, rows: int = 4, width: int = 224, gap: int = 4) -> None:
+    def __init__(
+        self, frames: int, *, columns: int = 6, rows: int = 4, width: int = 224, gap: int = 4
+    ) -> None:
         """frames: how many there will be; the sheet shows the first, the last and others between."""
         count = min(frames, columns * rows)
         self._wanted = set(np.linspace(0, frames - 1, count).round().astype(int).tolist())
@@ -231,7 +235,9 @@ def _check_size(path: Path, width: int, height: int) -> None:
     if min(width, height) < SMALLEST:
         raise InputError(f"{path}: it is {width}x{height} pixels; both sides need at least {SMALLEST}")
     if width * height > LARGEST:
-        raise InputError(f"{path}: it has {width * height / 1e6:.0f} million pixels; at most {LARGEST / 1e6:.0f}")
+        raise InputError(
+            f"{path}: it has {width * height / 1e6:.0f} million pixels; at most {LARGEST / 1e6:.0f}"
+        )
 
 
 def _opaque(image: Image.Image) -> Image.Image:

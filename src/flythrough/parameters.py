@@ -13,10 +13,16 @@ from torch import nn
 from flythrough.errors import WeightsError
 
 
-def save(module: nn.Module, path: Path, metadata: dict[str, str] | None = None, dtype: torch.dtype | None = None) -> None:
+def save(
+    module: nn.Module, path: Path, metadata: dict[str, str] | None = None, dtype: torch.dtype | None = None
+) -> None:
     """Write all tensors of a module, floating ones as `dtype` if given; whole or not at all."""
     tensors = {
-        name: (tensor.detach().to("cpu", dtype) if dtype and tensor.is_floating_point() else tensor.detach().cpu())
+        name: (
+            tensor.detach().to("cpu", dtype)
+            if dtype and tensor.is_floating_point()
+            else tensor.detach().cpu()
+        )
         for name, tensor in module.state_dict().items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +49,9 @@ def load(module: nn.Module, path: Path) -> dict[str, str]:
             for name, tensor in wanted.items():
                 shape = tuple(file.get_slice(name).get_shape())
                 if shape != tuple(tensor.shape):
-                    raise WeightsError(f"{path}: {name} has shape {shape}, this model needs {tuple(tensor.shape)}")
+                    raise WeightsError(
+                        f"{path}: {name} has shape {shape}, this model needs {tuple(tensor.shape)}"
+                    )
             loaded = {name: file.get_tensor(name) for name in names}
             metadata = dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:

@@ -97,5 +97,7 @@ PRESETS: dict[str, Preset] = {
 def preset(name: str) -> Preset:
     """Look a model up; raises InputError with the names there are."""
     if name not in PRESETS:
-        raise InputError(f"there is no model called {name!r}; there are {', '.join(PRESETS)}, or a folder with weights")
+        raise InputError(
+            f"there is no model called {name!r}; there are {', '.join(PRESETS)}, or a folder with weights"
+        )
     return PRESETS[name]

@@ -33,7 +33,9 @@ class Shot:
 
     def __post_init__(self) -> None:
         if len(self.prompt) > LONGEST_PROMPT:
-            raise InputError(f"the prompt has {len(self.prompt)} characters; at most {LONGEST_PROMPT} are possible")
+            raise InputError(
+                f"the prompt has {len(self.prompt)} characters; at most {LONGEST_PROMPT} are possible"
+            )
         if "\0" in self.prompt:
             raise InputError("the prompt contains a zero character; only text is possible")
         if not 0 <= self.seed < 2**63:

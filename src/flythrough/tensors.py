@@ -15,10 +15,14 @@ def dims(tensor: Tensor, names: str, **expected: int) -> tuple[int, ...]:
     """
     axes = names.split()
     if tensor.ndim != len(axes):
-        raise InputError(f"a tensor of shape {tuple(tensor.shape)} was given; it needs {len(axes)} axes ({names})")
+        raise InputError(
+            f"a tensor of shape {tuple(tensor.shape)} was given; it needs {len(axes)} axes ({names})"
+        )
     for axis, size in zip(axes, tensor.shape, strict=True):
         if axis in expected and size != expected[axis]:
-            raise InputError(f"axis {axis} of a tensor {tuple(tensor.shape)} is {size}; it must be {expected[axis]}")
+            raise InputError(
+                f"axis {axis} of a tensor {tuple(tensor.shape)} is {size}; it must be {expected[axis]}"
+            )
     return tuple(tensor.shape)
 
 

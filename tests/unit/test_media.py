@@ -9,7 +9,15 @@ import pytest
 from PIL import Image
 
 from flythrough.errors import InputError
-from flythrough.media import ContactSheet, VideoWriter, check_writable, fit, load_image, read_metadata, read_video
+from flythrough.media import (
+    ContactSheet,
+    VideoWriter,
+    check_writable,
+    fit,
+    load_image,
+    read_metadata,
+    read_video,
+)
 
 
 def film(frames: int = 9, height: int = 64, width: int = 96) -> np.ndarray:

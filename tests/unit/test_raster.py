@@ -17,7 +17,9 @@ INTRINSICS = torch.tensor([[40.0, 42.0, 31.0, 17.0]])
 
 def test_every_sample_sees_what_its_ray_hits_first() -> None:
     generator = torch.Generator().manual_seed(3)
-    triangles = torch.randn(60, 3, 3, generator=generator) * 3 + torch.tensor([0.0, 0.0, 2.0])  # many cross z = 0
+    triangles = torch.randn(60, 3, 3, generator=generator) * 3 + torch.tensor(
+        [0.0, 0.0, 2.0]
+    )  # many cross z = 0
     packed = visible(triangles, torch.eye(4)[None], INTRINSICS, 36, 60)[0]
     depth = (packed >> 32).int().view(torch.float32).where((packed >> 32) < FAR_BITS, torch.inf)
     expected, number = _cast_rays(triangles, 36, 60)
@@ -131,7 +133,9 @@ def _world() -> Mesh:
     normals = torch.linalg.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     normals = torch.nn.functional.normalize(normals, dim=-1)
     center = torch.tensor([-0.25, 0.0, 6.0])
-    outward = torch.where(torch.arange(14)[:, None] < 2, torch.tensor([0.0, -1, 0]), triangles.mean(1) - center)
+    outward = torch.where(
+        torch.arange(14)[:, None] < 2, torch.tensor([0.0, -1, 0]), triangles.mean(1) - center
+    )
     outward[12:] = torch.tensor([0.0, -1, 0])
     normals = torch.where((normals * outward).sum(-1, keepdim=True) < 0, -normals, normals)
     material = torch.tensor([Material.MATTE] * 12 + [Material.WATER] * 2, dtype=torch.uint8)

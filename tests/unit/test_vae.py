@@ -41,7 +41,9 @@ def test_a_latent_frame_does_not_see_the_future(vae: MiniVAE) -> None:
     video = torch.randn(1, 3, 17, 32, 64)
     whole = vae.encode(video)
     for frames, latent_frames in ((1, 1), (9, 2)):
-        torch.testing.assert_close(vae.encode(video[:, :, :frames]), whole[:, :, :latent_frames], rtol=0, atol=1e-5)
+        torch.testing.assert_close(
+            vae.encode(video[:, :, :frames]), whole[:, :, :latent_frames], rtol=0, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("cuts", [(1, 1, 1, 1, 1), (2, 3), (1, 4), (4, 1)])
@@ -57,7 +59,9 @@ def test_a_decoded_stream_equals_one_pass(vae: MiniVAE, cuts: tuple[int, ...]) -
 def test_the_state_does_not_grow(vae: MiniVAE) -> None:
     _, first = vae.decode_chunk(torch.randn(1, 8, 1, 2, 2), None)
     _, second = vae.decode_chunk(torch.randn(1, 8, 3, 2, 2), first)
-    assert {name: frame.shape for name, frame in first.items()} == {name: frame.shape for name, frame in second.items()}
+    assert {name: frame.shape for name, frame in first.items()} == {
+        name: frame.shape for name, frame in second.items()
+    }
 
 
 @pytest.mark.parametrize(

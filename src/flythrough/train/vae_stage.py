@@ -69,9 +69,16 @@ class VAEStage:
     def validate(self) -> dict[str, float]:
         video = to_video(self._held_out.video)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            again = torch.cat([self.vae.decode(self.vae.encode(clip[None])) for clip in video]).float().clamp(-1, 1)
+            again = (
+                torch.cat([self.vae.decode(self.vae.encode(clip[None])) for clip in video])
+                .float()
+                .clamp(-1, 1)
+            )
         per_frame = 10 * torch.log10(4 / (again - video).square().mean((1, 3, 4)).clamp_min(1e-6))
-        return {"validation_psnr": float(per_frame.mean()), "validation_psnr_worst_tenth": _worst_tenth(per_frame)}
+        return {
+            "validation_psnr": float(per_frame.mean()),
+            "validation_psnr_worst_tenth": _worst_tenth(per_frame),
+        }
 
     @torch.no_grad()
     def sample(self) -> Tensor:
@@ -87,7 +94,9 @@ class VAEStage:
         vae.latents_mean.zero_()
         vae.latents_std.fill_(1)
         chosen = self.pool.draw(clips)
-        latents = torch.cat([vae.encode(to_video(self.pool.tensors["video"][i : i + 1])).float() for i in chosen])
+        latents = torch.cat(
+            [vae.encode(to_video(self.pool.tensors["video"][i : i + 1])).float() for i in chosen]
+        )
         vae.latents_mean.copy_(latents.mean((0, 2, 3, 4)))
         vae.latents_std.copy_(latents.std((0, 2, 3, 4)))
 

@@ -20,7 +20,9 @@ class WorldStageConfig:
     clips: ClipConfig
     encoding: CameraEncoding
     batch: int = 32
-    lengths: tuple[tuple[float, int], ...] = ((0.0, 11),)  # (share of the run, latent frames a clip from there on)
+    lengths: tuple[tuple[float, int], ...] = (
+        (0.0, 11),
+    )  # (share of the run, latent frames a clip from there on)
     pool: int = 6000
     fill: int = 2000
     refresh_every: int = 16  # steps between two rendered batches
@@ -77,7 +79,9 @@ class WorldStage:
         sigma = flow.shift(torch.sigmoid(torch.randn(B, T, device=self.device)), self.config.shift)
         context = torch.rand(B, 1, device=self.device) * self.config.context_noise
         context = context * (torch.rand(B, 1, device=self.device) < self.config.context_noise_share)
-        past = flow.add_noise(latents, torch.randn_like(latents), context.expand(B, T)[:, None, :, None, None])
+        past = flow.add_noise(
+            latents, torch.randn_like(latents), context.expand(B, T)[:, None, :, None, None]
+        )
         if self._own_context:
             own = max(1, round(B * self.config.own_context_share))
             past[:own] = self._own_samples(latents[:own], cond.clips(slice(own)))
@@ -106,7 +110,9 @@ class WorldStage:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """latents (B, C, T, H, W) are predicted from sigma (B, T) of noise; past is what later frames look back at."""
         noise = torch.randn_like(latents)
-        velocity = self._velocity(past, flow.add_noise(latents, noise, sigma[:, None, :, None, None]), sigma, cond)
+        velocity = self._velocity(
+            past, flow.add_noise(latents, noise, sigma[:, None, :, None, None]), sigma, cond
+        )
         error = (velocity - (noise - latents)).square().mean((1, 3, 4))  # (B, T)
         return error.mean(), {"first_frame": error[:, 0].mean(), "later_frames": error[:, 1:].mean()}
 
@@ -132,11 +138,18 @@ class WorldStage:
         """A window of T latent frames from each clip; its poses stay relative to the first frame of its flight."""
         which = which.to(self.device)
         whole = items["latents"].shape[2]
-        start = torch.randint(whole - T + 1, (len(which), 1)) if first is None else torch.full((len(which), 1), first)
+        start = (
+            torch.randint(whole - T + 1, (len(which), 1))
+            if first is None
+            else torch.full((len(which), 1), first)
+        )
         frames = (start + torch.arange(T)).to(self.device)
         rows = torch.arange(len(which), device=self.device)[:, None]
         latents = items["latents"][which].transpose(1, 2)[rows, frames].transpose(1, 2).float()
-        camera, plucker = items["camera"][which][rows, frames], items["plucker"][which].transpose(1, 2)[rows, frames]
+        camera, plucker = (
+            items["camera"][which][rows, frames],
+            items["plucker"][which].transpose(1, 2)[rows, frames],
+        )
         return latents, Conditioning(
             text=items["text"][which].float(),
             text_mask=items["text_mask"][which],

@@ -29,11 +29,18 @@ class MiniVAEConfig:
     decoder_blocks: tuple[int, ...] = (2, 3, 3, 1)
 
     def __post_init__(self) -> None:
-        lengths = {len(v) for v in (self.encoder_widths, self.encoder_blocks, self.decoder_widths, self.decoder_blocks)}
+        lengths = {
+            len(v)
+            for v in (self.encoder_widths, self.encoder_blocks, self.decoder_widths, self.decoder_blocks)
+        }
         if len(lengths) != 1:
-            raise InputError("the widths and blocks of encoder and decoder must have the same number of levels")
+            raise InputError(
+                "the widths and blocks of encoder and decoder must have the same number of levels"
+            )
         if any(width % 4 for width in self.encoder_widths + self.decoder_widths):
-            raise InputError("the widths of the autoencoder must be multiples of 4: a quarter comes from the past")
+            raise InputError(
+                "the widths of the autoencoder must be multiples of 4: a quarter comes from the past"
+            )
 
     @property
     def temporal_stride(self) -> int:
@@ -77,7 +84,9 @@ class MiniVAE(nn.Module):
         """Decode the next latent frames of a stream; see VideoVAE."""
         dims(latents, "B C T H W", C=self.latent_channels)
         video, after = self.decoder(self.denormalise(latents), state)
-        after = {name: frame.clone() for name, frame in after.items()}  # not a view that keeps all frames alive
+        after = {
+            name: frame.clone() for name, frame in after.items()
+        }  # not a view that keeps all frames alive
         return (video[:, :, self.temporal_stride - 1 :] if state is None else video), after
 
     def normalise(self, latents: Tensor) -> Tensor:
@@ -178,7 +187,9 @@ def no_past(x: Tensor, batch: int) -> Tensor:
 
 def norm(x: Tensor, scale: Tensor | None = None) -> Tensor:
     """Root-mean-square norm over the channels of each pixel; x (N, C, H, W), best in channels-last memory."""
-    y = functional.rms_norm(x.permute(0, 2, 3, 1), (x.shape[1],), scale.to(x.dtype) if scale is not None else None, 1e-6)
+    y = functional.rms_norm(
+        x.permute(0, 2, 3, 1), (x.shape[1],), scale.to(x.dtype) if scale is not None else None, 1e-6
+    )
     return y.permute(0, 3, 1, 2)
 
 

@@ -38,7 +38,10 @@ TEMPLATES = (
 
 def caption(attributes: dict[str, str], rng: Generator) -> str:
     """One sentence or two from what a world says of itself; clauses of missing attributes are dropped."""
-    words = {name: str(rng.choice(MOODS[value].words)) if name == "time" else value for name, value in attributes.items()}
+    words = {
+        name: str(rng.choice(MOODS[value].words)) if name == "time" else value
+        for name, value in attributes.items()
+    }
     fitting = [t for t in TEMPLATES if all(name in words for name in re.findall(r"{(\w+)}", t))]
     text = str(rng.choice(fitting)).format(**words)
     for word, choices in SYNONYMS.items():

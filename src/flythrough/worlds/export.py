@@ -58,7 +58,10 @@ def write(
     """
     check_out(out, depth)
     if out.suffix.lower() == ".mp4":
-        about = {"prompt": world.caption(), "world": {"seed": world.seed, "split": world.split, "kind": world.kind}}
+        about = {
+            "prompt": world.caption(),
+            "world": {"seed": world.seed, "split": world.split, "kind": world.kind},
+        }
         with VideoWriter(out, path.fps, about) as video:
             for shot in film(world, path, device):
                 video.write(shot.rgb[0].cpu().numpy())
@@ -82,7 +85,12 @@ def write(
 
 
 def _write_folder(
-    world: World, path: CameraPath, out: Path, device: torch.device, depth: bool, progress: Callable[[int], None]
+    world: World,
+    path: CameraPath,
+    out: Path,
+    device: torch.device,
+    depth: bool,
+    progress: Callable[[int], None],
 ) -> None:
     for folder in ("frames", "depth") if depth else ("frames",):
         (out / folder).mkdir(parents=True)

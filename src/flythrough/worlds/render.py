@@ -153,14 +153,22 @@ def render(
 
 
 def _film(
-    scene: RenderScene, c2w: Tensor, intrinsics: Tensor, height: int, width: int, supersample: int, backend: str
+    scene: RenderScene,
+    c2w: Tensor,
+    intrinsics: Tensor,
+    height: int,
+    width: int,
+    supersample: int,
+    backend: str,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """A clip in pieces of as many frames as memory likes."""
     device = scene.sun.device
     fused = backend == "triton" or (backend == "auto" and device.type == "cuda")
     samples = 1 << (26 if fused else 24 if device.type == "cuda" else 20)
     at_once = max(1, samples // (height * width * supersample**2))
-    for poses, lenses in zip(c2w.to(device).split(at_once), intrinsics.to(device).split(at_once), strict=True):
+    for poses, lenses in zip(
+        c2w.to(device).split(at_once), intrinsics.to(device).split(at_once), strict=True
+    ):
         if fused:
             yield _fused_frames(scene, poses, lenses, height, width, supersample)
         else:
@@ -243,7 +251,16 @@ def _fused_frames(
     cameras = torch.cat([c2w[:, :3, :3].flatten(1), c2w[:, :3, 3], lenses], dim=1)
     maps = scene.shadow.depth if scene.shadow else None, scene.plan.hemmed, scene.plan.height
     return kernels.shade(
-        packed, reflection, cameras, scene.facets, scene.kinds, scene.packed_light, maps, height, width, supersample
+        packed,
+        reflection,
+        cameras,
+        scene.facets,
+        scene.kinds,
+        scene.packed_light,
+        maps,
+        height,
+        width,
+        supersample,
     )
 
 
@@ -334,7 +351,9 @@ def _tone(color: Tensor) -> Tensor:
     """Linear light to sRGB in [0, 1], with a soft shoulder."""
     color = color.clamp_min(0)
     color = color / (1 + (color / 1.6) ** 2).sqrt()
-    return torch.where(color <= 0.0031308, 12.92 * color, 1.055 * color.clamp_min(1e-8) ** (1 / 2.4) - 0.055).clamp(0, 1)
+    return torch.where(
+        color <= 0.0031308, 12.92 * color, 1.055 * color.clamp_min(1e-8) ** (1 / 2.4) - 0.055
+    ).clamp(0, 1)
 
 
 def _shadow_map(mesh: Mesh, light: Light, points: Tensor) -> ShadowMap:
@@ -358,7 +377,9 @@ def _plan(mesh: Mesh, points: Tensor) -> Plan:
     dry = mesh.material != Material.WATER
     corners, normals = mesh.triangles[dry], mesh.normals[dry]
     # Seen from below, the first thing met is the ground.
-    height = nearest_depth(torch.stack([corners[..., 0], corners[..., 2], -corners[..., 1]], dim=-1), origin, texel, PLAN_SIZE)
+    height = nearest_depth(
+        torch.stack([corners[..., 0], corners[..., 2], -corners[..., 1]], dim=-1), origin, texel, PLAN_SIZE
+    )
     height = torch.where(height < 1e5, height, -points[:, 1].mean() - 2)
     center = corners.mean(1)
     u, v = ((center[:, ::2] - origin) / texel).long().clamp(0, PLAN_SIZE - 1).unbind(1)

@@ -52,7 +52,9 @@ def _wound(triangles: Floats, outward: Floats) -> Floats:
     return triangles
 
 
-def box(width: float, height: float, depth: float, slot: int = 0, top: float = 1.0, bottom: bool = False) -> Template:
+def box(
+    width: float, height: float, depth: float, slot: int = 0, top: float = 1.0, bottom: bool = False
+) -> Template:
     """Standing on the ground, centred; `top` shrinks the upper face."""
     x, z, h = width / 2, depth / 2, height
     low = [(-x, 0, -z), (x, 0, -z), (x, 0, z), (-x, 0, z)]
@@ -74,7 +76,9 @@ def frustum(sides: int, low: float, high: float, height: float, slot: int = 0, c
     return convex([*faces, top] if cap else faces, slot)
 
 
-def ball(radius: float, detail: int = 1, dent: float = 0.12, slot: int = 0, seed: int = 0, flat: float = 1.0) -> Template:
+def ball(
+    radius: float, detail: int = 1, dent: float = 0.12, slot: int = 0, seed: int = 0, flat: float = 1.0
+) -> Template:
     """A dented icosphere with 20 (detail 0) or 80 facets, centred at its middle; `flat` squashes it."""
     g = (1 + 5**0.5) / 2
     points = np.array([(-1, g, 0), (1, g, 0), (-1, -g, 0), (1, -g, 0), (0, -1, g), (0, 1, g), (0, -1, -g), (0, 1, -g),
@@ -124,7 +128,10 @@ def gable(width: float, height: float, depth: float, slot: int, wall_slot: int) 
 
 def house(width: float = 5, wall: float = 2.6, depth: float = 4, roof: float = 1.8) -> Template:
     """Slots: 0 wall, 1 roof, 2 door, 3 windows."""
-    parts = [box(width, wall + 1, depth, 0).moved(up=-1), gable(width + 0.5, roof, depth + 0.7, 1, 0).moved(up=wall - 0.05)]
+    parts = [
+        box(width, wall + 1, depth, 0).moved(up=-1),
+        gable(width + 0.5, roof, depth + 0.7, 1, 0).moved(up=wall - 0.05),
+    ]
     gap = 0.03
     parts.append(panel(0.95, 2.0, -0.2 * width, 0, -depth / 2 - gap, 0, 2))
     for x in (0.12, 0.34):
@@ -140,7 +147,10 @@ def tower(width: float, floors: int, depth: float, columns: int = 4, seed: int =
     """Slots: 0 wall, 1 cornice and plinth, 2 to 5 four groups of windows, lit or dark by group."""
     floor, rng, gap = 3.2, np.random.default_rng(seed), 0.04
     height = floors * floor + 0.8
-    parts = [box(width, height + 2, depth, 0).moved(up=-2), box(width + 0.5, 0.5, depth + 0.5, 1, bottom=True).moved(up=height)]
+    parts = [
+        box(width, height + 2, depth, 0).moved(up=-2),
+        box(width + 0.5, 0.5, depth + 0.5, 1, bottom=True).moved(up=height),
+    ]
     parts.append(box(width + 0.25, 2.9, depth + 0.25, 1).moved(up=-2))
     for side, (span, reach) in enumerate(((width, depth), (depth, width), (width, depth), (depth, width))):
         for level in range(floors):
@@ -180,7 +190,9 @@ def tall_tree(seed: int = 0, detail: int = 1) -> Template:
     parts.append(ball(2.1, detail, 0.12, 0, seed, 0.85).moved(up=6.2))
     for k in range(2):
         angle = rng.uniform(0, 6.28)
-        parts.append(ball(1.4, 0, 0.14, 1, seed + k).moved(1.3 * np.cos(angle), 5.4 + 1.6 * k, 1.3 * np.sin(angle)))
+        parts.append(
+            ball(1.4, 0, 0.14, 1, seed + k).moved(1.3 * np.cos(angle), 5.4 + 1.6 * k, 1.3 * np.sin(angle))
+        )
     return merge(*parts)
 
 
@@ -198,7 +210,9 @@ def column(height: float = 4.5) -> Template:
     return merge(box(1.15, 0.4, 1.15, 1), shaft, box(1.05, 0.4, 1.05, 1, bottom=True).moved(up=height - 0.4))
 
 
-def arch(span: float = 3.2, spring: float = 2.4, thick: float = 0.8, top: float = 4.6, pieces: int = 7) -> Template:
+def arch(
+    span: float = 3.2, spring: float = 2.4, thick: float = 0.8, top: float = 4.6, pieces: int = 7
+) -> Template:
     """One bay of an arcade along x: half a pillar at each side, a round arch and the wall above. Slots: 0 wall, 1 base."""
     radius, half = span / 2, thick / 2
     pillar = 0.55
@@ -212,7 +226,12 @@ def arch(span: float = 3.2, spring: float = 2.4, thick: float = 0.8, top: float 
     for (x0, u0), (x1, u1) in zip(edge[:-1], edge[1:], strict=True):
         front = [(x0, u0, -half), (x1, u1, -half), (x1, top, -half), (x0, top, -half)]
         back = [(x, u, half) for x, u, _ in front]
-        parts.append(convex([front, back, [front[0], front[1], back[1], back[0]], [front[3], front[2], back[2], back[3]]], 0))
+        parts.append(
+            convex(
+                [front, back, [front[0], front[1], back[1], back[0]], [front[3], front[2], back[2], back[3]]],
+                0,
+            )
+        )
     for side in (-1, 1):
         parts.append(box(pillar, top - spring, thick, 0).moved(side * (radius + pillar / 2), spring))
     return merge(*parts)
@@ -220,7 +239,9 @@ def arch(span: float = 3.2, spring: float = 2.4, thick: float = 0.8, top: float 
 
 def lamp(height: float = 3.4) -> Template:
     """Slots: 0 pole, 1 globe."""
-    return merge(frustum(5, 0.09, 0.06, height, 0, cap=False).moved(up=-0.3), ball(0.3, 0, 0, 1).moved(up=height - 0.1))
+    return merge(
+        frustum(5, 0.09, 0.06, height, 0, cap=False).moved(up=-0.3), ball(0.3, 0, 0, 1).moved(up=height - 0.1)
+    )
 
 
 def cactus() -> Template:
@@ -245,7 +266,13 @@ def mesa(seed: int = 0) -> Template:
 def boat() -> Template:
     """Slots: 0 hull, 1 sail."""
     hull = box(1.2, 0.7, 3.4, 0, top=1.25)
-    sail = convex([[(0, 0.9, -0.9), (0, 0.9, 1.3), (0, 4.2, -0.7)], [(0.05, 0.9, -0.9), (0.05, 0.9, 1.3), (0.05, 4.2, -0.7)]], 1)
+    sail = convex(
+        [
+            [(0, 0.9, -0.9), (0, 0.9, 1.3), (0, 4.2, -0.7)],
+            [(0.05, 0.9, -0.9), (0.05, 0.9, 1.3), (0.05, 4.2, -0.7)],
+        ],
+        1,
+    )
     return merge(hull, sail)
 
 
@@ -291,7 +318,10 @@ def place(
         return np.broadcast_to(values, (count, *values.shape[-2:]))[:, template.slot].reshape(-1, 3)
 
     def by_slot(values: Sequence[int]) -> NDArray[np.uint8]:
-        table = np.array([values[min(slot, len(values) - 1)] for slot in range(int(template.slot.max()) + 1)], dtype=np.uint8)
+        table = np.array(
+            [values[min(slot, len(values) - 1)] for slot in range(int(template.slot.max()) + 1)],
+            dtype=np.uint8,
+        )
         return np.tile(table[template.slot], count)
 
     wave = np.sin(np.arange(facets)[None] * 2.399 + positions[:, :1] * 1.7 + positions[:, 2:] * 2.3)

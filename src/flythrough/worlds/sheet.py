@@ -13,7 +13,13 @@ from flythrough.worlds.world import World
 
 
 def contact_sheet(
-    worlds: Sequence[World], *, columns: int = 6, height: int = 128, width: int = 224, gap: int = 4, fov_deg: float = 70
+    worlds: Sequence[World],
+    *,
+    columns: int = 6,
+    height: int = 128,
+    width: int = 224,
+    gap: int = 4,
+    fov_deg: float = 70,
 ) -> NDArray[np.uint8]:
     """First views of worlds, row by row on white: (rows, columns, 3) uint8."""
     from flythrough.worlds.render import prepare, render

@@ -107,7 +107,11 @@ def viewpoint(world: World, rng: Generator) -> tuple[Floats, float]:
             x += 36.0 * int(rng.integers(-1, 2))
         if world.kind == "canyon":
             x += float(world.scene.axis(np.array([z]))[0])  # pyrefly: ignore
-        lift = rng.uniform(1.2, 1.9) if world.scene.indoor else rng.choice([rng.uniform(1.3, 2.2), rng.uniform(2, 6)])
+        lift = (
+            rng.uniform(1.2, 1.9)
+            if world.scene.indoor
+            else rng.choice([rng.uniform(1.3, 2.2), rng.uniform(2, 6)])
+        )
         up = float(world.scene.ground(np.array([[x, z]]))[0]) + lift
         yaw = rng.uniform(-np.pi, np.pi)
         if long and rng.random() < 0.75:
@@ -125,7 +129,13 @@ def _open_ahead(world: World, place: Floats, up: float, yaw: float) -> bool:
 
 
 def _fly(
-    world: World, start: tuple[Floats, float], frames: int, fps: float, rng: Generator, style: str, calm: float
+    world: World,
+    start: tuple[Floats, float],
+    frames: int,
+    fps: float,
+    rng: Generator,
+    style: str,
+    calm: float,
 ) -> Poses:
     position, yaw = start
     low, high = world.scene.speed
@@ -152,7 +162,11 @@ def _fly(
     climb = _commands(frames, fps, rng, np.array([0.12 * high]))[:, 0] * calm * (rng.random() < 0.6)
     heading = angles[:, 0]
     velocity = np.stack(
-        [forward * np.sin(heading) + sideways * np.cos(heading), -climb, forward * np.cos(heading) - sideways * np.sin(heading)],
+        [
+            forward * np.sin(heading) + sideways * np.cos(heading),
+            -climb,
+            forward * np.cos(heading) - sideways * np.sin(heading),
+        ],
         axis=1,
     )
     steps = velocity / fps
@@ -171,13 +185,17 @@ def _over_ground(world: World, path: Floats, position: Floats) -> Floats:
     return path
 
 
-def _single_axis(position: Floats, yaw: float, seconds: Floats, rng: Generator, calm: float, room: float) -> Poses:
+def _single_axis(
+    position: Floats, yaw: float, seconds: Floats, rng: Generator, calm: float, room: float
+) -> Poses:
     axis, sign = AXES[int(rng.integers(6))], 1 if rng.random() < 0.5 else -1
     path, angles = np.tile(position, (len(seconds), 1)), np.tile([yaw, 0.0, 0.0], (len(seconds), 1))
     ease = 1 - np.exp(-seconds / rng.choice([0.02, 0.4]))
     if axis in "xyz":
         reach = sign * rng.uniform(0.4, 2.2) * room * calm * (0.5 if axis == "y" else 1.0) * seconds * ease
-        direction = {"x": (np.cos(yaw), 0, -np.sin(yaw)), "y": (0, 1, 0), "z": (np.sin(yaw), 0, np.cos(yaw))}[axis]
+        direction = {"x": (np.cos(yaw), 0, -np.sin(yaw)), "y": (0, 1, 0), "z": (np.sin(yaw), 0, np.cos(yaw))}[
+            axis
+        ]
         path = path + reach[:, None] * np.array(direction)
     else:
         index = {"yaw": 0, "pitch": 1, "roll": 2}[axis]
@@ -216,7 +234,9 @@ def _commands(frames: int, fps: float, rng: Generator, sigma: Floats) -> Floats:
 
 
 def _wander(frames: int, fps: float, rng: Generator, sigma: Floats) -> Floats:
-    wave = gaussian_filter1d(rng.normal(size=(frames + 256, len(sigma))), 1.2 * fps, axis=0)[128 : 128 + frames]
+    wave = gaussian_filter1d(rng.normal(size=(frames + 256, len(sigma))), 1.2 * fps, axis=0)[
+        128 : 128 + frames
+    ]
     wave = wave - wave[0]
     return sigma * wave / max(1e-6, float(np.abs(wave).max()))
 

@@ -111,7 +111,9 @@ def _perspective_box(corners: Tensor) -> tuple[Tensor, Tensor]:
     return low, high
 
 
-def _edges(corners: Tensor, low: Tensor, high: Tensor, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
+def _edges(
+    corners: Tensor, low: Tensor, high: Tensor, height: int, width: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """Edge functions and integer boxes of the triangles that can cover a sample.
 
     Returns edges (K, 3, 3), so that edges . (x, y, 1) are the three corner weights over z, boxes (K, 4) x0 x1 y0 y1

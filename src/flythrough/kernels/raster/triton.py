@@ -31,7 +31,10 @@ def _fill_kernel(
     here = span < spans
     row, left = tl.load(start + span, mask=here, other=0), tl.load(first + span, mask=here, other=0)
     wide = tl.load(count + span, mask=here, other=0)
-    slope, value = tl.load(plane + 2 * span, mask=here, other=0.0), tl.load(plane + 2 * span + 1, mask=here, other=1.0)
+    slope, value = (
+        tl.load(plane + 2 * span, mask=here, other=0.0),
+        tl.load(plane + 2 * span + 1, mask=here, other=1.0),
+    )
     triangle = tl.load(number + span, mask=here, other=0)
     for begin in range(0, tl.max(wide, axis=0), COLUMNS):
         offset = begin + tl.arange(0, COLUMNS)
@@ -151,10 +154,18 @@ def _lit(facets, light, shadow, hemmed, ground, number, x, y, z, here, size, pla
     c1, r1 = tl.minimum(c0 + 1, plan - 1), tl.minimum(r0 + 1, plan - 1)
     w00, w01, w10, w11 = (1 - fu) * (1 - fv), fu * (1 - fv), (1 - fu) * fv, fu * fv
     p00, p01, p10, p11 = r0 * plan + c0, r0 * plan + c1, r1 * plan + c0, r1 * plan + c1
-    around = w00 * tl.load(hemmed + p00, mask=here, other=0.0) + w01 * tl.load(hemmed + p01, mask=here, other=0.0)
-    around += w10 * tl.load(hemmed + p10, mask=here, other=0.0) + w11 * tl.load(hemmed + p11, mask=here, other=0.0)
-    floor = w00 * tl.load(ground + p00, mask=here, other=0.0) + w01 * tl.load(ground + p01, mask=here, other=0.0)
-    floor += w10 * tl.load(ground + p10, mask=here, other=0.0) + w11 * tl.load(ground + p11, mask=here, other=0.0)
+    around = w00 * tl.load(hemmed + p00, mask=here, other=0.0) + w01 * tl.load(
+        hemmed + p01, mask=here, other=0.0
+    )
+    around += w10 * tl.load(hemmed + p10, mask=here, other=0.0) + w11 * tl.load(
+        hemmed + p11, mask=here, other=0.0
+    )
+    floor = w00 * tl.load(ground + p00, mask=here, other=0.0) + w01 * tl.load(
+        ground + p01, mask=here, other=0.0
+    )
+    floor += w10 * tl.load(ground + p10, mask=here, other=0.0) + w11 * tl.load(
+        ground + p11, mask=here, other=0.0
+    )
     free = 1 - 0.55 * around * tl.exp(-0.8 * tl.maximum(-y - floor, 0.0))
     sun = 0.5 + 0.5 * free
     if SHADOW:
@@ -165,7 +176,12 @@ def _lit(facets, light, shadow, hemmed, ground, number, x, y, z, here, size, pla
         pz = z + lift * tl.load(facet + 11, mask=here, other=0.0)
         a = px * tl.load(light + 28) + py * tl.load(light + 29) + pz * tl.load(light + 30)
         b = px * tl.load(light + 31) + py * tl.load(light + 32) + pz * tl.load(light + 33)
-        limit = px * tl.load(light + 34) + py * tl.load(light + 35) + pz * tl.load(light + 36) - (0.9 * texel + 0.03)
+        limit = (
+            px * tl.load(light + 34)
+            + py * tl.load(light + 35)
+            + pz * tl.load(light + 36)
+            - (0.9 * texel + 0.03)
+        )
         a = (a - tl.load(light + 37)) / texel - 0.5
         b = (b - tl.load(light + 38)) / texel - 0.5
         na, nb = tl.floor(a + 0.5), tl.floor(b + 0.5)

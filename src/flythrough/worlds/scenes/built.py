@@ -51,7 +51,9 @@ class Street(Scene):
             "trees": f"{season} trees along the pavement",
             "things": "lit windows and street lamps" if self.mood.lit else "parks between the houses",
         }
-        self.light = palettes.light(self.mood, rng, ground=self.pavement, fog_density=rng.uniform(0.006, 0.011))
+        self.light = palettes.light(
+            self.mood, rng, ground=self.pavement, fog_density=rng.uniform(0.006, 0.011)
+        )
         low, high = self.floors
         self.templates = [
             shapes.tower(9.6, int(f), 9.8, int(c), seed=k)
@@ -102,7 +104,14 @@ class Street(Scene):
         green = middles[park & (distance < 70)]
         if len(green):
             tint = self.tints[(numbers[park & (distance < 70), 3] * len(self.tints)).astype(int)]
-            out.append(shapes.place(shapes.slab(10.4, 11.2, up=0.16), at(green[:, 0], 0, green[:, 1]), colors("7f9b5a")[None], labels=(Label.GROUND,)))
+            out.append(
+                shapes.place(
+                    shapes.slab(10.4, 11.2, up=0.16),
+                    at(green[:, 0], 0, green[:, 1]),
+                    colors("7f9b5a")[None],
+                    labels=(Label.GROUND,),
+                )
+            )
             for dx, dz, scale in ((-2.2, -2.5, 1.0), (2.0, 2.6, 0.8)):
                 out.append(shapes.place(shapes.round_tree(1, 1), at(green[:, 0] + dx, 0.1, green[:, 1] + dz), tint, scale=scale, labels=(Label.TREE,)))  # fmt: skip
         return out
@@ -116,17 +125,37 @@ class Street(Scene):
         x, z = i.ravel() * self.PITCH, j.ravel() * pitch_z
         keep = hashing.distance_to(np.stack([x, z], axis=1), points) < 165
         x, z = x[keep], z[keep]
-        out.append(shapes.place(shapes.slab(self.PITCH, pitch_z), at(x, 0, z), self.road[None], labels=(Label.ROAD,), variation=0.02))
+        out.append(
+            shapes.place(
+                shapes.slab(self.PITCH, pitch_z),
+                at(x, 0, z),
+                self.road[None],
+                labels=(Label.ROAD,),
+                variation=0.02,
+            )
+        )
         block = shapes.box(self.PITCH - 2 * self.ROAD, 0.14, (self.BLOCK - 1) * self.LOT + 4.0)
         middle = z + self.LOT + (self.BLOCK - 1) * self.LOT / 2
-        out.append(shapes.place(block, at(x + self.PITCH / 2, 0, middle), self.pavement[None], labels=(Label.ROAD,), variation=0.03))
+        out.append(
+            shapes.place(
+                block,
+                at(x + self.PITCH / 2, 0, middle),
+                self.pavement[None],
+                labels=(Label.ROAD,),
+                variation=0.03,
+            )
+        )
         near = hashing.distance_to(np.stack([x, middle], axis=1), points) < 85
         if not near.any():
             return out
         x, z = x[near], z[near]
         for k in range(10):
             dash = shapes.slab(0.22, 2.4, up=0.012)
-            out.append(shapes.place(dash, at(x, 0, z + (k + 0.5) * pitch_z / 10), colors("e8dfcf"), labels=(Label.ROAD,)))
+            out.append(
+                shapes.place(
+                    dash, at(x, 0, z + (k + 0.5) * pitch_z / 10), colors("e8dfcf"), labels=(Label.ROAD,)
+                )
+            )
         globe = GLOBE_LIT if self.mood.lit else GLOBE_DARK
         pole = colors("2f3038", "f4ead0")
         for k in range(self.BLOCK - 1):
@@ -134,7 +163,9 @@ class Street(Scene):
                 spot = z + (k + 1) * self.LOT + 1.5
                 out.append(shapes.place(shapes.lamp(4.2), at(x + side * 5.2, 0.1, spot), pole, emission=globe,
                                         labels=(Label.LAMP,), materials=MATTE_AND_GLOBE))  # fmt: skip
-                wish = hashing.uniforms(self.stream("trees"), x.astype(np.int64) * 2 + side, spot.astype(np.int64), 2)
+                wish = hashing.uniforms(
+                    self.stream("trees"), x.astype(np.int64) * 2 + side, spot.astype(np.int64), 2
+                )
                 some = wish[:, 0] < 0.55
                 if some.any():
                     tint = self.tints[(wish[some, 1] * len(self.tints)).astype(int)]
@@ -165,14 +196,21 @@ class Arcade(Country):
 
     def build(self, rng: Generator) -> None:
         rough = rolling(self.stream("garden"), 4, 50)
-        self.height = lambda places: -0.15 + (rough(places) + 2) * ((np.abs(places[:, 0]) - 14) / 25).clip(0, 1)
+        self.height = lambda places: (
+            -0.15 + (rough(places) + 2) * ((np.abs(places[:, 0]) - 14) / 25).clip(0, 1)
+        )
         self.ground_colors = colors("8fa866", "a3b573", "b5bd7d")
         hue, lift = rng.uniform(-0.015, 0.015), rng.uniform(0.95, 1.05)
-        stone = [("efdcb8", "e0b98f"), ("e8d4c0", "cfa890"), ("f0e6d2", "d8c4a4"), ("e6c9a8", "c99f7a")][int(rng.integers(4))]
+        stone = [("efdcb8", "e0b98f"), ("e8d4c0", "cfa890"), ("f0e6d2", "d8c4a4"), ("e6c9a8", "c99f7a")][
+            int(rng.integers(4))
+        ]
         self.stone = shifted(colors(*stone), hue, lift)
         self.paving = shifted(colors("d9b88f", "c9a27a", "cfae86"), hue, lift)
         self.roof, self.leaves = colors("b85f4b")[0], GREENS
-        self.attributes |= {"ground": "a sunny arcade with round arches", "things": "potted trees on tiled paving"}
+        self.attributes |= {
+            "ground": "a sunny arcade with round arches",
+            "things": "potted trees on tiled paving",
+        }
         self.scatters = [self.trees("round", lambda p: 0.4 * (np.abs(p[:, 0]) > 15), GREENS, 7, (0.7, 1.3)),
                          self.pines(lambda p: 0.2 * (np.abs(p[:, 0]) > 22), variants(("5f7f52", "6f8f5c", "6b4a3a")), 7)]  # fmt: skip
         self.finish(rng)
@@ -181,7 +219,9 @@ class Arcade(Country):
         return super().pieces(points) + self.court(points)
 
     def bays(self, points: Floats) -> NDArray[np.int64]:
-        return np.arange(np.floor((points[:, 1].min() - 95) / self.BAY), np.ceil((points[:, 1].max() + 95) / self.BAY)).astype(np.int64)
+        return np.arange(
+            np.floor((points[:, 1].min() - 95) / self.BAY), np.ceil((points[:, 1].max() + 95) / self.BAY)
+        ).astype(np.int64)
 
     def court(self, points: Floats) -> list[Piece]:
         number = self.bays(points)
@@ -191,19 +231,47 @@ class Arcade(Country):
         out = []
         for side in (-1, 1):
             x = zero + side * self.HALF
-            out.append(shapes.place(shapes.arch(), at(x, 0, z), self.stone, yaw=np.pi / 2, labels=(Label.PILLAR,), variation=0.04))
+            out.append(
+                shapes.place(
+                    shapes.arch(),
+                    at(x, 0, z),
+                    self.stone,
+                    yaw=np.pi / 2,
+                    labels=(Label.PILLAR,),
+                    variation=0.04,
+                )
+            )
             back = z[~gate]
             wall = shapes.box(0.4, 4.6, self.BAY + 0.02)
             out.append(shapes.place(wall, at(np.full(len(back), side * (self.HALF + self.DEEP)), 0, back), self.stone[:1], labels=(Label.WALL,), variation=0.03))  # fmt: skip
             roof = shapes.convex([[(-0.9, 4.5, -self.BAY / 2), (self.DEEP + 0.9, 5.9, -self.BAY / 2), (self.DEEP + 0.9, 5.9, self.BAY / 2), (-0.9, 4.5, self.BAY / 2)],
                                   [(-0.9, 4.5, -self.BAY / 2), (self.DEEP + 0.9, 4.5, -self.BAY / 2), (self.DEEP + 0.9, 4.5, self.BAY / 2), (-0.9, 4.5, self.BAY / 2)]])  # fmt: skip
-            out.append(shapes.place(roof, at(x, 0, z), self.roof[None], yaw=0.0 if side > 0 else np.pi, labels=(Label.ROOF,)))
+            out.append(
+                shapes.place(
+                    roof, at(x, 0, z), self.roof[None], yaw=0.0 if side > 0 else np.pi, labels=(Label.ROOF,)
+                )
+            )
             wish = hashing.uniforms(self.stream("pots"), number, np.full_like(number, side), 3)
             potted = (wish[:, 0] < 0.5) & (number % 2 == 0)
             if potted.any():
-                pot = shapes.merge(shapes.frustum(8, 0.32, 0.45, 0.7, 0), shapes.ball(0.75, 1, 0.06, 1).moved(up=1.25))
-                tint = np.stack([np.broadcast_to(self.roof, (int(potted.sum()), 3)), self.leaves[(wish[potted, 1] * len(self.leaves)).astype(int), 0]], axis=1)
-                out.append(shapes.place(pot, at(x[potted] - side * 1.0, 0, z[potted] + self.BAY / 2), tint, labels=(Label.PLANT,)))
+                pot = shapes.merge(
+                    shapes.frustum(8, 0.32, 0.45, 0.7, 0), shapes.ball(0.75, 1, 0.06, 1).moved(up=1.25)
+                )
+                tint = np.stack(
+                    [
+                        np.broadcast_to(self.roof, (int(potted.sum()), 3)),
+                        self.leaves[(wish[potted, 1] * len(self.leaves)).astype(int), 0],
+                    ],
+                    axis=1,
+                )
+                out.append(
+                    shapes.place(
+                        pot,
+                        at(x[potted] - side * 1.0, 0, z[potted] + self.BAY / 2),
+                        tint,
+                        labels=(Label.PLANT,),
+                    )
+                )
         out.append(self._paving(number))
         return out
 
@@ -245,7 +313,9 @@ class Colonnade(Country):
         self.finish(rng)
 
     def pieces(self, points: Floats) -> list[Piece]:
-        number = np.arange(np.floor((points[:, 1].min() - 90) / self.STEP), np.ceil((points[:, 1].max() + 90) / self.STEP)).astype(np.int64)
+        number = np.arange(
+            np.floor((points[:, 1].min() - 90) / self.STEP), np.ceil((points[:, 1].max() + 90) / self.STEP)
+        ).astype(np.int64)
         z = number * self.STEP
         zero = np.zeros(len(z))
         out = super().pieces(points)
@@ -253,13 +323,33 @@ class Colonnade(Country):
         for k in (-1, 0, 1):
             tile = shapes.box(2 * half / 3 + 0.7, 0.9, self.STEP, 0)
             shade = self.stone[:1] * (0.97 + 0.03 * k)
-            out.append(shapes.place(tile, at(zero + k * (2 * half / 3 + 0.7), -0.45, z + self.STEP / 2), shade, labels=(Label.ROAD,), variation=0.05))
+            out.append(
+                shapes.place(
+                    tile,
+                    at(zero + k * (2 * half / 3 + 0.7), -0.45, z + self.STEP / 2),
+                    shade,
+                    labels=(Label.ROAD,),
+                    variation=0.05,
+                )
+            )
         for side in (-1, 1):
             tree = np.stack([self.stone[0], self.stone[1]])
-            out.append(shapes.place(shapes.column(), at(zero + side * half, 0.45, z), tree, labels=(Label.PILLAR,), variation=0.03))
+            out.append(
+                shapes.place(
+                    shapes.column(),
+                    at(zero + side * half, 0.45, z),
+                    tree,
+                    labels=(Label.PILLAR,),
+                    variation=0.03,
+                )
+            )
         for_lintel = number % 2 == 0
         beam = shapes.box(2 * half + 1.4, 0.55, 0.9, 0, bottom=True)
-        out.append(shapes.place(beam, at(zero[for_lintel], 4.95, z[for_lintel]), self.stone[1:], labels=(Label.PILLAR,)))
+        out.append(
+            shapes.place(
+                beam, at(zero[for_lintel], 4.95, z[for_lintel]), self.stone[1:], labels=(Label.PILLAR,)
+            )
+        )
         return out
 
     def ground(self, places: Floats) -> Floats:
@@ -286,7 +376,9 @@ class Rooms(Scene):
 
     def build(self, rng: Generator) -> None:
         hue, lift = rng.uniform(-0.015, 0.015), rng.uniform(0.95, 1.05)
-        self.plaster = shifted(colors("e8d4b4", "f1e4cd", "e6d8c8", "dcd6c4")[int(rng.integers(4))][None], hue, lift)[0]
+        self.plaster = shifted(
+            colors("e8d4b4", "f1e4cd", "e6d8c8", "dcd6c4")[int(rng.integers(4))][None], hue, lift
+        )[0]
         self.accents = colors("5f8f8b", "b5705a", "6f83a0", "8a9a5b", "c99a4e", "9a6a7a")
         self.boards = shifted(colors("b98457", "c28f62", "ad7a50"), hue, lift)
         self.fabrics = colors("486a86", "c9533f", "8a9a5b", "c99a4e", "7a5a7a", "5f8f8b")
@@ -302,20 +394,27 @@ class Rooms(Scene):
         self.light = replace(lights, sky_ambient=0.85 * room * warm, ground_ambient=0.62 * room * warm, indoor=True,
                              sun_color=1.25 * lights.sun_color)  # fmt: skip
         self.garden = garden
-        self.attributes |= {"ground": "a furnished house, room after room", "things": "wooden floors, doors in a line and tall windows"}
+        self.attributes |= {
+            "ground": "a furnished house, room after room",
+            "things": "wooden floors, doors in a line and tall windows",
+        }
 
     def ground(self, places: Floats) -> Floats:
         return np.zeros(len(places))
 
     def pieces(self, points: Floats) -> list[Piece]:
-        number = np.arange(np.floor((points[:, 1].min() - 42) / self.LONG), np.ceil((points[:, 1].max() + 42) / self.LONG)).astype(np.int64)
+        number = np.arange(
+            np.floor((points[:, 1].min() - 42) / self.LONG), np.ceil((points[:, 1].max() + 42) / self.LONG)
+        ).astype(np.int64)
         out = []
         for index in number.tolist():
             out += self._room(index)
         low, high = points.min(0) - 120, points.max(0) + 120
         lawn = shapes.slab(float(high[0] - low[0]), float(high[1] - low[1]), up=-0.25)
         middle = (low + high) / 2
-        out.append(shapes.place(lawn, at(middle[:1], 0, middle[1:]), self.garden[None], labels=(Label.GROUND,)))
+        out.append(
+            shapes.place(lawn, at(middle[:1], 0, middle[1:]), self.garden[None], labels=(Label.GROUND,))
+        )
         trees, wish = hashing.lattice(self.stream("garden"), 7.0, points, 55, 3)
         keep = (np.abs(trees[:, 0]) > 8) & (wish[:, 0] < 0.5)
         if keep.any():
@@ -338,13 +437,33 @@ class Rooms(Scene):
         frame = [shapes.box(0.14, door_high, thick + 0.1, 1).moved(side * self.DOOR) for side in (-1, 1)]
         frame.append(shapes.box(2 * self.DOOR + 0.28, 0.14, thick + 0.1, 1, bottom=True).moved(up=door_high))
         paint = accent if rng.random() < 0.6 else self.plaster
-        out.append(shapes.place(shapes.merge(*front, *frame), origin, np.stack([paint, self.wood]), labels=(Label.WALL, Label.FURNITURE), variation=0.02))
+        out.append(
+            shapes.place(
+                shapes.merge(*front, *frame),
+                origin,
+                np.stack([paint, self.wood]),
+                labels=(Label.WALL, Label.FURNITURE),
+                variation=0.02,
+            )
+        )
         ceiling = shapes.box(self.WIDE, 0.2, self.LONG, bottom=True).moved(up=self.HIGH, z=self.LONG / 2)
-        out.append(shapes.place(ceiling, origin, 0.5 * (self.plaster + 0.8)[None], labels=(Label.WALL,), variation=0.0))
+        out.append(
+            shapes.place(
+                ceiling, origin, 0.5 * (self.plaster + 0.8)[None], labels=(Label.WALL,), variation=0.0
+            )
+        )
         windowed = rng.random() < 0.8
         for side in (-1, 1):
             wall = self._side_wall(windowed if side > 0 else rng.random() < 0.6).moved(side * half)
-            out.append(shapes.place(wall, origin, np.stack([self.plaster, 0.85 * self.plaster + 0.1]), labels=(Label.WALL,), variation=0.02))
+            out.append(
+                shapes.place(
+                    wall,
+                    origin,
+                    np.stack([self.plaster, 0.85 * self.plaster + 0.1]),
+                    labels=(Label.WALL,),
+                    variation=0.02,
+                )
+            )
         out += self._furniture(rng, origin, half)
         return out
 
@@ -355,7 +474,13 @@ class Rooms(Scene):
         wish = hashing.uniforms(self.stream("boards"), i, j + rows * index, 1)[:, 0]
         board = shapes.slab(self.WIDE / columns, self.LONG / rows)
         x, z = (i + 0.5) * self.WIDE / columns - self.WIDE / 2, z0 + (j + 0.5) * self.LONG / rows
-        return shapes.place(board, at(x, 0, z), self.boards[(wish * len(self.boards)).astype(int)][:, None], labels=(Label.GROUND,), variation=0.04)
+        return shapes.place(
+            board,
+            at(x, 0, z),
+            self.boards[(wish * len(self.boards)).astype(int)][:, None],
+            labels=(Label.GROUND,),
+            variation=0.04,
+        )
 
     def _side_wall(self, windows: bool) -> Template:
         """Along z from 0 to LONG at x = 0; two tall windows, or none. Slot 1 is the sill and bars."""
@@ -363,14 +488,26 @@ class Rooms(Scene):
             return shapes.box(0.22, self.HIGH, self.LONG).moved(z=self.LONG / 2)
         low, high, wide = 0.85, 2.5, 1.7
         middles = (self.LONG * 0.28, self.LONG * 0.72)
-        edges = [0.0, middles[0] - wide / 2, middles[0] + wide / 2, middles[1] - wide / 2, middles[1] + wide / 2, self.LONG]
-        parts = [shapes.box(0.22, self.HIGH, b - a).moved(z=(a + b) / 2) for a, b in ((edges[0], edges[1]), (edges[2], edges[3]), (edges[4], edges[5]))]
+        edges = [
+            0.0,
+            middles[0] - wide / 2,
+            middles[0] + wide / 2,
+            middles[1] - wide / 2,
+            middles[1] + wide / 2,
+            self.LONG,
+        ]
+        parts = [
+            shapes.box(0.22, self.HIGH, b - a).moved(z=(a + b) / 2)
+            for a, b in ((edges[0], edges[1]), (edges[2], edges[3]), (edges[4], edges[5]))
+        ]
         for middle in middles:
             parts.append(shapes.box(0.22, low, wide).moved(z=middle))
             parts.append(shapes.box(0.22, self.HIGH - high, wide, bottom=True).moved(up=high, z=middle))
             parts.append(shapes.box(0.36, 0.08, wide + 0.2, 1, bottom=True).moved(up=low, z=middle))
             parts.append(shapes.box(0.07, high - low, 0.07, 1).moved(up=low, z=middle))
-            parts.append(shapes.box(0.07, 0.07, wide, 1, bottom=True).moved(up=(low + high) / 2 + 0.1, z=middle))
+            parts.append(
+                shapes.box(0.07, 0.07, wide, 1, bottom=True).moved(up=(low + high) / 2 + 0.1, z=middle)
+            )
         return shapes.merge(*parts)
 
     def _furniture(self, rng: Generator, origin: Floats, half: float) -> list[Piece]:
@@ -380,10 +517,16 @@ class Rooms(Scene):
         lit[4] = WARM_WINDOW * (0.9 if self.mood.lit else 0.45)
         side = -1 if rng.random() < 0.5 else 1
         wall = side * (half - 0.75)
-        parts: list[Template] = [shapes.slab(3.4, 4.4, 0.4 * side, 0.02, self.LONG / 2, 1), shapes.slab(2.9, 3.9, 0.4 * side, 0.03, self.LONG / 2, 2)]
+        parts: list[Template] = [
+            shapes.slab(3.4, 4.4, 0.4 * side, 0.02, self.LONG / 2, 1),
+            shapes.slab(2.9, 3.9, 0.4 * side, 0.03, self.LONG / 2, 2),
+        ]
         kind = ("living", "dining", "library", "bedroom")[int(rng.integers(4))]
         if kind == "living":
-            parts += [shapes.box(0.9, 0.45, 2.3, 1).moved(wall, 0, 5.2), shapes.box(0.25, 0.95, 2.3, 1).moved(wall + side * 0.4, 0, 5.2)]
+            parts += [
+                shapes.box(0.9, 0.45, 2.3, 1).moved(wall, 0, 5.2),
+                shapes.box(0.25, 0.95, 2.3, 1).moved(wall + side * 0.4, 0, 5.2),
+            ]
             parts += [shapes.box(0.9, 0.62, 0.22, 1).moved(wall, 0, 5.2 + e) for e in (-1.2, 1.2)]
             parts += table(1.1, 0.42, 1.3, -0.2 * side + wall * 0.45, 5.2)
         elif kind == "dining":
@@ -395,21 +538,44 @@ class Rooms(Scene):
             for z in (2.4, 4.2, 6.0):
                 parts.append(shapes.box(0.4, 2.2, 1.5, 0).moved(side * (half - 0.35), 0, z))
                 for shelf in range(4):
-                    parts.append(shapes.box(0.3, 0.34, 1.25, 1 + (shelf + int(z)) % 2).moved(side * (half - 0.45), 0.22 + 0.5 * shelf, z))
+                    parts.append(
+                        shapes.box(0.3, 0.34, 1.25, 1 + (shelf + int(z)) % 2).moved(
+                            side * (half - 0.45), 0.22 + 0.5 * shelf, z
+                        )
+                    )
             parts += chair(wall * 0.6, 4.6, side) + table(0.7, 0.6, 0.7, wall * 0.6, 5.6)
         else:
-            parts += [shapes.box(2.0, 0.35, 1.7, 0).moved(wall - side * 0.3, 0, 5.0), shapes.box(1.9, 0.22, 1.6, 1).moved(wall - side * 0.3, 0.35, 5.0)]
-            parts += [shapes.box(0.5, 0.16, 1.3, 4).moved(wall + side * 0.35, 0.57, 5.0), shapes.box(0.12, 1.1, 1.8, 0).moved(wall + side * 0.68, 0, 5.0)]
+            parts += [
+                shapes.box(2.0, 0.35, 1.7, 0).moved(wall - side * 0.3, 0, 5.0),
+                shapes.box(1.9, 0.22, 1.6, 1).moved(wall - side * 0.3, 0.35, 5.0),
+            ]
+            parts += [
+                shapes.box(0.5, 0.16, 1.3, 4).moved(wall + side * 0.35, 0.57, 5.0),
+                shapes.box(0.12, 1.1, 1.8, 0).moved(wall + side * 0.68, 0, 5.0),
+            ]
         opposite = -side * (half - 0.7)
         if rng.random() < 0.7:
-            parts += [shapes.frustum(7, 0.2, 0.28, 0.45, 2).moved(opposite, 0, 7.9), shapes.ball(0.55, 0, 0.2, 3).moved(opposite, 1.0, 7.9)]
+            parts += [
+                shapes.frustum(7, 0.2, 0.28, 0.45, 2).moved(opposite, 0, 7.9),
+                shapes.ball(0.55, 0, 0.2, 3).moved(opposite, 1.0, 7.9),
+            ]
         if rng.random() < 0.7:
-            parts += [shapes.frustum(5, 0.04, 0.04, 1.5, 0).moved(wall, 0, 7.9), shapes.frustum(8, 0.3, 0.2, 0.4, 4).moved(wall, 1.45, 7.9)]
+            parts += [
+                shapes.frustum(5, 0.04, 0.04, 1.5, 0).moved(wall, 0, 7.9),
+                shapes.frustum(8, 0.3, 0.2, 0.4, 4).moved(wall, 1.45, 7.9),
+            ]
         if rng.random() < 0.6:
             parts += [shapes.box(0.45, 0.85, 1.6, 0).moved(-side * (half - 0.4), 0, 4.5)]
         x = -side * 2.6
-        parts += [shapes.box(1.3, 0.95, 0.06, 0, bottom=True).moved(x, 1.35, 0.16), shapes.box(1.1, 0.75, 0.06, 2, bottom=True).moved(x, 1.45, 0.19)]
-        return [shapes.place(shapes.merge(*parts), origin, tints, emission=lit, labels=(Label.FURNITURE,), variation=0.04)]
+        parts += [
+            shapes.box(1.3, 0.95, 0.06, 0, bottom=True).moved(x, 1.35, 0.16),
+            shapes.box(1.1, 0.75, 0.06, 2, bottom=True).moved(x, 1.45, 0.19),
+        ]
+        return [
+            shapes.place(
+                shapes.merge(*parts), origin, tints, emission=lit, labels=(Label.FURNITURE,), variation=0.04
+            )
+        ]
 
     def blocked(self, places: Floats, up: Floats) -> NDArray[np.bool_]:
         x, z = np.abs(places[:, 0]), places[:, 1] % self.LONG
@@ -423,13 +589,19 @@ class Rooms(Scene):
 
 
 def table(width: float, height: float, depth: float, x: float, z: float) -> list[Template]:
-    legs = [shapes.box(0.09, height, 0.09, 0).moved(x + a * (width / 2 - 0.1), 0, z + b * (depth / 2 - 0.1)) for a in (-1, 1) for b in (-1, 1)]
+    legs = [
+        shapes.box(0.09, height, 0.09, 0).moved(x + a * (width / 2 - 0.1), 0, z + b * (depth / 2 - 0.1))
+        for a in (-1, 1)
+        for b in (-1, 1)
+    ]
     return [*legs, shapes.box(width, 0.08, depth, 0, bottom=True).moved(x, height - 0.04, z)]
 
 
 def chair(x: float, z: float, facing: int) -> list[Template]:
     """facing: 1 looks along +x."""
     legs = shapes.box(0.42, 0.42, 0.42, 0, top=0.9)
-    return [legs.moved(x, 0, z), shapes.box(0.48, 0.08, 0.48, 1, bottom=True).moved(x, 0.42, z), shapes.box(0.07, 0.55, 0.46, 0).moved(x - facing * 0.21, 0.48, z)]
-
-
+    return [
+        legs.moved(x, 0, z),
+        shapes.box(0.48, 0.08, 0.48, 1, bottom=True).moved(x, 0.42, z),
+        shapes.box(0.07, 0.55, 0.46, 0).moved(x - facing * 0.21, 0.48, z),
+    ]

@@ -34,7 +34,9 @@ class Country(Open):
             water_level=None if self.water_level is None else -self.water_level,
         )
 
-    def groves(self, purpose: str, wavelength: float, thick: float, thin: float = 0.0, cut: float = 0.5) -> Field:
+    def groves(
+        self, purpose: str, wavelength: float, thick: float, thin: float = 0.0, cut: float = 0.5
+    ) -> Field:
         """A density that changes from place to place: thick in groves, thin between them."""
         stream = self.stream(purpose)
 
@@ -44,13 +46,31 @@ class Country(Open):
 
         return density
 
-    def pines(self, density: Field, tints: Floats, spacing: float = 4.2, scale: tuple[float, float] = (0.7, 1.5)) -> Scatter:
-        far = [shapes.merge(shapes.frustum(5, 1.6, 0, 4.8, 0).moved(up=0.9), shapes.frustum(4, 0.2, 0.2, 1.2, 2, cap=False))]
+    def pines(
+        self, density: Field, tints: Floats, spacing: float = 4.2, scale: tuple[float, float] = (0.7, 1.5)
+    ) -> Scatter:
+        far = [
+            shapes.merge(
+                shapes.frustum(5, 1.6, 0, 4.8, 0).moved(up=0.9),
+                shapes.frustum(4, 0.2, 0.2, 1.2, 2, cap=False),
+            )
+        ]
         return Scatter(
-            [shapes.pine(k) for k in range(3)], far, spacing, density, tints, (Label.TREE,), 1.2, 6.0, scale, name="pines"
+            [shapes.pine(k) for k in range(3)],
+            far,
+            spacing,
+            density,
+            tints,
+            (Label.TREE,),
+            1.2,
+            6.0,
+            scale,
+            name="pines",
         )
 
-    def houses(self, density: Field, walls: Floats, spacing: float = 17.0, scale: tuple[float, float] = (0.9, 1.25)) -> Scatter:
+    def houses(
+        self, density: Field, walls: Floats, spacing: float = 17.0, scale: tuple[float, float] = (0.9, 1.25)
+    ) -> Scatter:
         """walls (variants, 2, 3): wall and roof."""
         door = colors("7a5238")[0]
         window = DARK_WINDOW if not self.mood.lit else colors("ffd98e")[0]
@@ -60,7 +80,11 @@ class Country(Open):
             lit[3] = WARM_WINDOW
         return Scatter(
             [shapes.house(), shapes.house(6.5, 2.8, 4.5, 2.2), shapes.house(4.2, 4.6, 4.2, 1.9)],
-            [shapes.merge(shapes.box(5, 3.6, 4, 0).moved(up=-1), shapes.gable(5.5, 1.8, 4.7, 1, 0).moved(up=2.55))],
+            [
+                shapes.merge(
+                    shapes.box(5, 3.6, 4, 0).moved(up=-1), shapes.gable(5.5, 1.8, 4.7, 1, 0).moved(up=2.55)
+                )
+            ],
             spacing,
             density,
             sets,
@@ -73,13 +97,19 @@ class Country(Open):
         )
 
     def lamps(self, density: Field, spacing: float) -> Scatter:
-        globe = np.array([[0, 0, 0], [1.9, 1.35, 0.7]]) if self.mood.lit else np.array([[0, 0, 0], [0.25, 0.25, 0.25]])
+        globe = (
+            np.array([[0, 0, 0], [1.9, 1.35, 0.7]])
+            if self.mood.lit
+            else np.array([[0, 0, 0], [0.25, 0.25, 0.25]])
+        )
         tints = variants(("2f3038", "f4ead0"))
         materials = (Material.MATTE, Material.NO_SHADOW)
         return Scatter([shapes.lamp()], [], spacing, density, tints, (Label.LAMP,), 0.3, 3.6, (0.95, 1.05), 60, 60,
                        globe, materials, name="lamps")  # fmt: skip
 
-    def rocks(self, density: Field, tints: Floats, spacing: float = 6.0, scale: tuple[float, float] = (0.4, 1.6)) -> Scatter:
+    def rocks(
+        self, density: Field, tints: Floats, spacing: float = 6.0, scale: tuple[float, float] = (0.4, 1.6)
+    ) -> Scatter:
         return Scatter([shapes.rock(k) for k in range(3)], [], spacing, density, tints, (Label.ROCK,), 0.9, 0.9, scale,
                        50, 50, sink=0.1, name="rocks")  # fmt: skip
 
@@ -87,7 +117,9 @@ class Country(Open):
         return Scatter([shapes.bush(k) for k in range(3)], [], spacing, density, tints, (Label.PLANT,), 0.7, 1.1,
                        (0.5, 1.2), 40, 40, name="bushes")  # fmt: skip
 
-    def trees(self, kind: str, density: Field, tints: Floats, spacing: float, scale: tuple[float, float]) -> Scatter:
+    def trees(
+        self, kind: str, density: Field, tints: Floats, spacing: float, scale: tuple[float, float]
+    ) -> Scatter:
         make = {"round": shapes.round_tree, "tall": shapes.tall_tree}[kind]
         radius, height = {"round": (1.5, 5.2), "tall": (0.6, 9.0)}[kind]
         return Scatter([make(k, 1) for k in range(2)], [make(k, 0) for k in range(2)], spacing, density, tints,
@@ -96,7 +128,12 @@ class Country(Open):
 
 PINES = variants(("4f7454", "5b8060", TRUNK), ("476b52", "54785a", TRUNK), ("5d7d50", "6a8a5c", TRUNK))
 GREENS = variants(("7f9b4f", "93ab5a", TRUNK), ("6f9455", "86a860", TRUNK), ("8aa25a", "9db266", TRUNK))
-AUTUMN = variants(("d9743a", "e0883f", TRUNK), ("e89a3f", "f0b04a", TRUNK), ("c9552f", "d56a38", TRUNK), ("f0b84a", "e7a440", TRUNK))
+AUTUMN = variants(
+    ("d9743a", "e0883f", TRUNK),
+    ("e89a3f", "f0b04a", TRUNK),
+    ("c9552f", "d56a38", TRUNK),
+    ("f0b84a", "e7a440", TRUNK),
+)
 BLOSSOM = variants(("e58fa0", "f0b3b8", TRUNK), ("eaa0a8", "f3c0c0", TRUNK), ("86a05f", "96ae68", TRUNK))
 COTTAGES = variants(("efe0c4", "b5573f"), ("e3cfb0", "a8503f"), ("f1e4cd", "c9634a"), ("d8c3a5", "8a5a48"))
 STONES = variants(("a59c95",), ("8f8a88",), ("b5aa9c",))
@@ -134,15 +171,20 @@ class Lake(Country):
         base = rolling(self.stream("shore"), rng.uniform(3.5, 5.5), rng.uniform(60, 95))
         lift = rng.uniform(-0.2, 0.9)
         # A shore runs past the first view, so that there is always water on one hand and land on the other.
-        self.height = lambda places: base(places) + lift + 2.2 * np.tanh((places[:, 0] + 4) / 18) * np.exp(
-            -((places**2).sum(1)) / 1600
+        self.height = lambda places: (
+            base(places)
+            + lift
+            + 2.2 * np.tanh((places[:, 0] + 4) / 18) * np.exp(-((places**2).sum(1)) / 1600)
         )
         self.ground_colors = colors("7fae7a", "6f9f6c", "93b97d")
         self.shore_colors = colors("e9d9a8", "e0cd9c")
         self.steep_colors = colors("a59c95", "948c86")
         self.water_color = colors("3f93a8", "4a9fb0", "3b86a0")[int(rng.integers(3))]
         autumn = rng.random() < 0.4
-        self.attributes |= {"ground": "a calm lake with sandy shores", "trees": "autumn trees" if autumn else "green trees"}
+        self.attributes |= {
+            "ground": "a calm lake with sandy shores",
+            "trees": "autumn trees" if autumn else "green trees",
+        }
         tints = np.concatenate([GREENS, AUTUMN[1:2]]) if not autumn else np.concatenate([AUTUMN, GREENS[:1]])
         self.scatters = [
             self.trees("round", self.groves("trees", 40, 0.55, 0.08), tints, 5.5, (0.6, 1.1)),
@@ -170,7 +212,9 @@ class Snow(Country):
             "trees": "dense snowy pines" if dense else "scattered pines",
             "things": "a red cabin" if rng.random() < 0.5 else "wooden cabins",
         }
-        tints = variants(("3f6b6a", "4a7674", TRUNK), ("39635f", "8fa8ac", TRUNK), ("4a7270", "dfe8f0", TRUNK))
+        tints = variants(
+            ("3f6b6a", "4a7674", TRUNK), ("39635f", "8fa8ac", TRUNK), ("4a7270", "dfe8f0", TRUNK)
+        )
         cabins = variants(("a8604c", "f2f5fa"), ("8a5a48", "eef2f8"))
         self.scatters = [
             self.pines(self.groves("pines", 50, 0.75 if dense else 0.35, 0.05), tints),
@@ -187,7 +231,9 @@ class AutumnWood(Country):
     def build(self, rng: Generator) -> None:
         self.height = rolling(self.stream("wood"), rng.uniform(1.2, 3), rng.uniform(40, 70))
         spring = rng.random() < 0.25
-        self.ground_colors = colors("8f9a52", "7f9450", "a3a860") if spring else colors("c98a4a", "b5713f", "e0b878", "8f9a52")
+        self.ground_colors = (
+            colors("8f9a52", "7f9450", "a3a860") if spring else colors("c98a4a", "b5713f", "e0b878", "8f9a52")
+        )
         self.attributes |= {
             "ground": "a green wood in spring" if spring else "an autumn wood",
             "trees": "tall trees with green crowns" if spring else "tall trees with orange leaves",
@@ -292,7 +338,9 @@ class Village(Country):
     def build(self, rng: Generator) -> None:
         self.height = rolling(self.stream("valley"), rng.uniform(2, 4.5), rng.uniform(60, 90))
         snowy = rng.random() < 0.5
-        self.ground_colors = colors("c3cfe4", "d4ddee", "b4c2da") if snowy else colors("7f9b6a", "8fa671", "a8a778")
+        self.ground_colors = (
+            colors("c3cfe4", "d4ddee", "b4c2da") if snowy else colors("7f9b6a", "8fa671", "a8a778")
+        )
         self.attributes |= {"ground": "a snowy village" if snowy else "a country village", "things": "houses with lit windows and lamps" if self.mood.lit else "houses and lamps"}  # fmt: skip
         roofs = variants(("8d8799", "e4eaf4"), ("a08a80", "dfe6f2")) if snowy else COTTAGES
         self.scatters = [

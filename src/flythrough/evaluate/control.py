@@ -1,0 +1,85 @@
+"""Does the camera go where it is told? 13 flights from one view, each held against the truths of all 13."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from flythrough.evaluate import metrics, paths
+from flythrough.evaluate.bench import Bench
+from flythrough.evaluate.figures import Figure
+from flythrough.evaluate.film import Order, film, flown, reconstructed, scene_of
+from flythrough.worlds.world import World
+
+FRAMES = 41
+COMPARED = tuple(range(8, 41, 4))  # 0.5 s to 2.5 s
+AXES = ("still", "x", "y", "z", "pitch", "yaw", "roll")
+
+
+def measure(bench: Bench) -> None:
+    """A quarter of the worlds, 13 flights each; in a quarter of those the autoencoder's ceiling."""
+    seeds = bench.some(1 / 4)
+    found: dict[str, list[Tensor]] = {"model": [], "ceiling": [], "copied": []}
+    speeds = []
+    for number, seed in enumerate(seeds):
+        world = World.from_seed(seed, "test")
+        ways = paths.single_axis_set(world, FRAMES)
+        speeds.append(paths.travel(ways[1])[0] / ways[1].seconds)
+        scene = scene_of(world, ways, bench.device)
+        bounded = number < max(1, len(seeds) // 4)
+        truths = torch.stack([film(scene, way, COMPARED).rgb for way in ways])
+        first = film(scene, ways[0], [0]).rgb[0]
+        orders = [Order(first, way, world.caption(), seed) for way in ways]
+        made = torch.stack([video[list(COMPARED)] for _, video, _ in flown(bench.flyer, orders)])
+        found["model"].append(scores(made, truths))
+        found["copied"].append(scores(first.expand_as(truths), truths))
+        if bounded:
+            again = [reconstructed(bench.flyer.vae, film(scene, way).rgb)[list(COMPARED)] for way in ways]
+            found["ceiling"].append(scores(torch.stack(again), truths))
+        bench.progress("control", number + 1, len(seeds))
+    tables = {name: torch.stack(rows) for name, rows in found.items()}
+    bench.report.figures += figures(tables)
+    bench.report.details["control"] = {
+        "seed": seeds, "paths": paths.SINGLE, "metres_a_second": speeds, "degrees_a_second": paths.TURN_DEG,
+        "psnr_made_by_truth": tables["model"].tolist(),
+    }  # fmt: skip
+
+
+def scores(made: Tensor, truths: Tensor) -> Tensor:
+    """made, truths (13, F, H, W, 3) -> (13, 13) dB: made along path i against the truth of path j, frames pooled."""
+    return torch.stack([metrics.psnr(one.expand_as(truths), truths, pool=3) for one in made]).cpu()
+
+
+def by_axis(match: metrics.BestMatch) -> dict[str, float]:
+    """Share of hits along each axis, both ways together."""
+    shares = dict(zip(paths.SINGLE, match.by_path(), strict=True))
+    return {
+        axis: shares[axis] if axis == "still" else (shares["+" + axis] + shares["-" + axis]) / 2
+        for axis in AXES
+    }
+
+
+def figures(tables: dict[str, Tensor]) -> list[Figure]:
+    """tables {"model", "ceiling", "copied"}: (N, 13, 13). The wrong path is the neighbour in the list of 13."""
+    found = {name: metrics.best_match(table) for name, table in tables.items()}
+    found["wrong"] = metrics.best_match(tables["model"].roll(1, dims=1))
+    names = ("model", "ceiling", "copied", "wrong")
+    axes = {name: by_axis(found[name]) for name in names}
+    weakest = min(axes["model"], key=lambda axis: axes["model"][axis])
+    flights = found["model"].hits.numel()
+    rows = [
+        Figure("control", "control: the commanded path is the best match", *_row([found[n].share for n in names], "%"),
+               at_least=0.85, stretch=0.97, note=f"{flights} flights; chance 8%"),
+        Figure("control", "control: weakest axis", *_row([axes[n][weakest] for n in names], "%"),
+               at_least=0.60, stretch=0.85, note=weakest),
+        Figure("control", "control: right path above the mean of the wrong ones",
+               *_row([found[n].margin for n in names], "dB"), at_least=6, stretch=9),
+    ]  # fmt: skip
+    rows += [
+        Figure("control", f"control: {axis}", *_row([axes[n][axis] for n in names], "%")) for axis in AXES
+    ]
+    return rows
+
+
+def _row(values: list[float], unit: str) -> tuple:
+    return values[0], unit, *values[1:]

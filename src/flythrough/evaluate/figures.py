@@ -1,0 +1,97 @@
+"""A figure beside what bounds it, and how figures are shown."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass
+class Figure:
+    """One number of the report; columns that make no sense for it stay None.
+
+    ceiling   the same figure for the truth, encoded and decoded by the VAE
+    copied    the same figure for a copy of the first frame
+    wrong     the same figure for the truth of the same world along another path
+    at_least, stretch, at_most   the thresholds; a figure without them is there to be read, not passed
+    """
+
+    section: str
+    name: str
+    value: float
+    unit: str = "dB"
+    ceiling: float | None = None
+    copied: float | None = None
+    wrong: float | None = None
+    at_least: float | None = None
+    stretch: float | None = None
+    at_most: float | None = None
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        if self.at_least is None:
+            return ""
+        if self.at_most is not None and self.value > self.at_most:
+            return "no"
+        if self.stretch is not None and self.value >= self.stretch:
+            return "stretch"
+        return "yes" if self.value >= self.at_least else "no"
+
+    def shown(self, value: float | None) -> str:
+        if value is None:
+            return ""
+        if value != value:
+            return "none"
+        return {"dB": f"{value:.1f}", "%": f"{100 * value:.0f}%"}.get(self.unit, f"{value:.2f}")
+
+
+@dataclass
+class Report:
+    """Everything that one evaluation found. `about` says of what and how; `details` holds the parts of figures."""
+
+    about: dict[str, Any]
+    figures: list[Figure] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        rows = [asdict(figure) | {"verdict": figure.verdict} for figure in self.figures]
+        return {"about": self.about, "figures": rows, "details": self.details}
+
+    def table(self) -> Table:
+        from rich.table import Table
+
+        about = self.about
+        table = Table(
+            title=f"{about['model']}: {about['clips']} held-out worlds, {about['steps']} steps",
+            title_justify="left",
+        )
+        for name in (
+            "figure",
+            "model",
+            "VAE's ceiling",
+            "first frame, copied",
+            "wrong path",
+            "at least",
+            "stretch",
+            "",
+        ):
+            table.add_column(name, justify="left" if name in ("figure", "") else "right", overflow="fold")
+        section = None
+        for figure in self.figures:
+            if section not in (None, figure.section):
+                table.add_section()
+            section = figure.section
+            color = {"no": "red", "yes": "green", "stretch": "bold green"}.get(figure.verdict, "default")
+            least = figure.shown(figure.at_least) + (
+                f" to {figure.shown(figure.at_most)}" if figure.at_most else ""
+            )
+            bounds = map(figure.shown, (figure.ceiling, figure.copied, figure.wrong))
+            name = figure.name + (f" [dim]({figure.note})[/dim]" if figure.note else "")
+            value = f"[{color}]{figure.shown(figure.value)}[/{color}]"
+            verdict = f"[{color}]{figure.verdict}[/{color}]"
+            table.add_row(name, value, *bounds, least, figure.shown(figure.stretch), verdict)
+        return table

@@ -1,0 +1,127 @@
+"""Long flights: out and back in 10 s, and what is left of the picture after a minute."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from flythrough.camera.path import CameraPath
+from flythrough.evaluate import metrics, paths
+from flythrough.evaluate.bench import Bench
+from flythrough.evaluate.figures import Figure
+from flythrough.evaluate.film import Order, encoded, film, flown, kept, reconstructed, scene_of
+from flythrough.worlds.world import World
+
+BACK = 161
+MINUTE = 961
+MARKS = {"20 s": 320, "40 s": 640, "60 s": 960}
+LOOKED_AT = 9  # frames up to the mark: the last two latent frames
+
+
+def out_and_back(bench: Bench) -> None:
+    """Half of the worlds. The last frame should be the first; at the turn the truth is far from it."""
+    seeds, step = bench.some(1 / 2), bench.flyer.at_once
+    rows: dict[str, list[float]] = {name: [] for name in ("model", "ceiling", "wrong", "turn", "turn copied")}
+    for start in range(0, len(seeds), step):
+        worlds = [World.from_seed(seed, "test") for seed in seeds[start : start + step]]
+        ways = [paths.out_and_back(world, BACK) for world in worlds]
+        truths = [
+            film(scene_of(world, [way], bench.device), way).rgb
+            for world, way in zip(worlds, ways, strict=True)
+        ]
+        orders = [Order(t[0], p, w.caption(), w.seed) for w, p, t in zip(worlds, ways, truths, strict=True)]
+        for (_, video, _), truth in zip(flown(bench.flyer, orders), truths, strict=True):
+            first, turn = truth[0], BACK // 2
+            rows["model"].append(float(metrics.psnr(video[-1], first)))
+            rows["ceiling"].append(float(metrics.psnr(reconstructed(bench.flyer.vae, truth)[-1], first)))
+            rows["wrong"].append(float(metrics.psnr(truth[turn], first)))
+            rows["turn"].append(float(metrics.psnr(video[turn], truth[turn])))
+            rows["turn copied"].append(float(metrics.psnr(first, truth[turn])))
+            bench.progress("back", len(rows["model"]), len(seeds))
+    mean = {name: sum(values) / len(values) for name, values in rows.items()}
+    bench.report.figures += [
+        Figure("back", "out and back in 10 s: last frame against the first", mean["model"], ceiling=mean["ceiling"],
+               wrong=mean["wrong"], at_least=20, stretch=24, note=f"{len(seeds)} flights; wrong path: out only"),
+        Figure("back", "out and back: at the turn, against truth", mean["turn"], copied=mean["turn copied"]),
+    ]  # fmt: skip
+    bench.report.details["back"] = {"seed": seeds, **rows}
+
+
+def minute(bench: Bench) -> None:
+    """An eighth of the worlds, 60 s each. Truth is filmed around the marks only."""
+    seeds, step = bench.some(1 / 8), bench.flyer.at_once
+    rows: dict[str, list[float]] = {}
+    wanted = [frame for mark in MARKS.values() for frame in range(mark - LOOKED_AT + 1, mark + 1)]
+    done = 0
+    for start in range(0, len(seeds), step):
+        worlds = [World.from_seed(seed, "test") for seed in seeds[start : start + step]]
+        ways = [paths.tour(world, MINUTE) for world in worlds]
+        firsts = [
+            film(scene_of(w, [p.take(slice(0, 1))], bench.device), p, [0]).rgb[0]
+            for w, p in zip(worlds, ways, strict=True)
+        ]
+        orders = [Order(f, p, w.caption(), w.seed) for w, p, f in zip(worlds, ways, firsts, strict=True)]
+        pictures, latents = kept(bench.flyer.fly(orders), wanted)
+        for index, (world, way) in enumerate(zip(worlds, ways, strict=True)):
+            for mark, frame in MARKS.items():
+                near = range(frame - LOOKED_AT + 1, frame + 1)
+                made = torch.stack([pictures[f][index] for f in near])
+                codes = torch.stack([latents[frame - 8][index], latents[frame][index]], dim=1)[None]
+                for name, value in _state(bench, world, way, frame, made, codes, firsts[index]).items():
+                    rows.setdefault(f"{name}/{mark}", []).append(value)
+            done += 1
+            bench.progress("minute", done, len(seeds))
+    bench.report.figures += _minute_figures(rows, len(seeds))
+    bench.report.details["minute"] = {"seed": seeds, **rows}
+
+
+def _state(
+    bench: Bench, world: World, way: CameraPath, frame: int, made: Tensor, codes: Tensor, first: Tensor
+) -> dict[str, float]:
+    """Sharpness, latent spread and colours of what was made near a frame, and of the truth there."""
+    around = way.take(slice(frame - 2 * 8, frame + 1))
+    truth = film(scene_of(world, [around], bench.device), around).rgb  # 17 frames: 3 latent frames
+    again, true_codes = reconstructed(bench.flyer.vae, truth), encoded(bench.flyer.vae, truth)
+    truth, again = truth[-LOOKED_AT:], again[-LOOKED_AT:]
+    return {
+        "sharpness": float(metrics.sharpness(made).mean()),
+        "sharpness truth": float(metrics.sharpness(truth).mean()),
+        "sharpness ceiling": float(metrics.sharpness(again).mean()),
+        "sharpness copied": float(metrics.sharpness(first)),
+        "spread": float(metrics.spread(codes).mean()),
+        "spread truth": float(metrics.spread(true_codes[:, :, -2:]).mean()),
+        "spread copied": float(metrics.spread(encoded(bench.flyer.vae, first[None])).mean()),
+        "colour": float((_colour(made) - _colour(truth)).abs().mean()),
+        "colour ceiling": float((_colour(again) - _colour(truth)).abs().mean()),
+        "colour copied": float((_colour(first[None]) - _colour(truth)).abs().mean()),
+    }
+
+
+def _colour(pictures: Tensor) -> Tensor:
+    return metrics.unit(pictures).mean((0, 1, 2))
+
+
+def _minute_figures(rows: dict[str, list[float]], clips: int) -> list[Figure]:
+    mean = {name: sum(values) / len(values) for name, values in rows.items()}
+    figures = []
+    for mark in MARKS:
+        truth = mean[f"sharpness truth/{mark}"]
+        figures.append(
+            Figure("minute", f"60 s flights: sharpness at {mark} against truth's", mean[f"sharpness/{mark}"] / truth, "x",
+                   ceiling=mean[f"sharpness ceiling/{mark}"] / truth, copied=mean[f"sharpness copied/{mark}"] / truth,
+                   at_least=0.5, stretch=0.7, note=f"{clips} flights" if mark == "20 s" else "")
+        )  # fmt: skip
+    for mark in MARKS:
+        ratio = mean[f"spread/{mark}"] / mean[f"spread truth/{mark}"]
+        copied = mean[f"spread copied/{mark}"] / mean[f"spread truth/{mark}"]
+        figures.append(
+            Figure("minute", f"60 s flights: latent std at {mark} against truth's", ratio, "x", ceiling=1.0, copied=copied,
+                   at_least=0.7, at_most=1.3)
+        )  # fmt: skip
+    for mark in MARKS:
+        figures.append(
+            Figure("minute", f"60 s flights: mean colour off truth's at {mark}", 255 * mean[f"colour/{mark}"], "levels",
+                   ceiling=255 * mean[f"colour ceiling/{mark}"], copied=255 * mean[f"colour copied/{mark}"],
+                   note="of 255, smaller is better")
+        )  # fmt: skip
+    return figures
