@@ -222,7 +222,7 @@ def _frames(scene: RenderScene, view: View, supersample: int) -> tuple[Tensor, T
     wet = (mesh.material[number] == Material.WATER).nonzero().squeeze(1)
     if light.water_level is not None and len(wet):
         surface[wet] = _water(scene, view, hits[wet], directions[wet])
-    color[hits] = _fogged(light, surface, directions, distance)
+    color[hits] = fogged(light, surface, directions, distance)
 
     depth = torch.full_like(view.stretch, torch.inf)
     depth[hits] = distance / view.stretch[hits]
@@ -230,7 +230,7 @@ def _frames(scene: RenderScene, view: View, supersample: int) -> tuple[Tensor, T
     label[hits] = mesh.label[number]
     shape = (-1, view.height, view.width)
     pixels = functional.avg_pool2d(color.view(*shape, 3).permute(0, 3, 1, 2), supersample)
-    rgb = (_tone(pixels * light.exposure) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    rgb = (tone(pixels * light.exposure) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
     step = slice(None, None, supersample)
     return rgb, depth.view(shape)[:, step, step], label.view(shape)[:, step, step]
 
@@ -311,7 +311,7 @@ def _water(scene: RenderScene, view: View, samples: Tensor, directions: Tensor) 
     hits, number, distance = view.see(mirrored(mesh, light.water_level))
     points = (view.origins(hits) + view.directions[hits] * distance[:, None]) * flip
     points[:, 1] += 2 * light.water_level
-    color[hits] = _fogged(light, _lit(scene, number, points), view.directions[hits] * flip, distance)
+    color[hits] = fogged(light, _lit(scene, number, points), view.directions[hits] * flip, distance)
 
     grazing = 1 - directions[:, 1:2].abs()
     share = 0.12 + 0.78 * grazing**3
@@ -340,14 +340,14 @@ def sky(light: Light, directions: Tensor) -> Tensor:
     return color + (light.disc_color - color) * disc
 
 
-def _fogged(light: Light, color: Tensor, directions: Tensor, distance: Tensor) -> Tensor:
+def fogged(light: Light, color: Tensor, directions: Tensor, distance: Tensor) -> Tensor:
     """Everything far joins the sky just above the horizon."""
     level = torch.stack([directions[:, 0], directions[:, 1].clamp(-0.06, -0.02), directions[:, 2]], dim=-1)
     far = 0.5 * sky(light, functional.normalize(level, dim=-1)) + 0.5 * light.fog_color
     return color + (far - color) * (1 - torch.exp(-light.fog_density * distance))[:, None]
 
 
-def _tone(color: Tensor) -> Tensor:
+def tone(color: Tensor) -> Tensor:
     """Linear light to sRGB in [0, 1], with a soft shoulder."""
     color = color.clamp_min(0)
     color = color / (1 + (color / 1.6) ** 2).sqrt()

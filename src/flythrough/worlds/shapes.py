@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -17,7 +18,11 @@ from flythrough.worlds.hashing import Floats
 from flythrough.worlds.mesh import Label, Material, Mesh
 
 
-@dataclass(frozen=True)
+OUTLINE_STEP = 0.4  # metres of height a band of an outline
+OUTLINE_BANDS = 48
+
+
+@dataclass(frozen=True, eq=False)
 class Template:
     """corners (n, 3, 3) x, up, z; slot (n,): which of an instance's colours a facet wears."""
 
@@ -31,6 +36,29 @@ class Template:
 
     def colored(self, slot: int) -> Template:
         return Template(self.corners, np.full(len(self.corners), slot))
+
+
+@lru_cache(maxsize=256)
+def outline(template: Template) -> Floats:
+    """How far (OUTLINE_BANDS,) a template reaches from its axis in bands of height; 0 where there is nothing."""
+    ends = np.roll(template.corners, -1, axis=1)
+    share = np.linspace(0, 1, 33)[:, None, None, None]  # the widest place at any height lies on an edge
+    points = (template.corners + share * (ends - template.corners)).reshape(-1, 3)
+    band = (points[:, 1] / OUTLINE_STEP).astype(int).clip(0, OUTLINE_BANDS - 1)
+    radius = np.zeros(OUTLINE_BANDS)
+    np.maximum.at(radius, band, np.hypot(points[:, 0], points[:, 2]))
+    return radius
+
+
+def outline_radius(outlines: Floats, template: NDArray[np.int64], above: Floats, margin: Floats) -> Floats:
+    """Reach (N, M) of M things, numbered in outlines (T, OUTLINE_BANDS), within `margin` (M,) of heights (N, M)."""
+    reach = np.zeros(above.shape)
+    for shift in (-1.0, 0.0, 1.0):
+        band = np.floor((above + shift * margin) / OUTLINE_STEP).astype(int)
+        inside = (band >= 0) & (band < OUTLINE_BANDS)
+        found = outlines[template, band.clip(0, OUTLINE_BANDS - 1)]
+        reach = np.maximum(reach, np.where(inside, found, 0))
+    return reach
 
 
 def merge(*parts: Template) -> Template:
@@ -126,6 +154,7 @@ def gable(width: float, height: float, depth: float, slot: int, wall_slot: int) 
     return merge(roof, Template(body.corners[4:], body.slot[4:]))
 
 
+@lru_cache(maxsize=64)
 def house(width: float = 5, wall: float = 2.6, depth: float = 4, roof: float = 1.8) -> Template:
     """Slots: 0 wall, 1 roof, 2 door, 3 windows."""
     parts = [
@@ -143,6 +172,7 @@ def house(width: float = 5, wall: float = 2.6, depth: float = 4, roof: float = 1
     return merge(*parts)
 
 
+@lru_cache(maxsize=64)
 def tower(width: float, floors: int, depth: float, columns: int = 4, seed: int = 0) -> Template:
     """Slots: 0 wall, 1 cornice and plinth, 2 to 5 four groups of windows, lit or dark by group."""
     floor, rng, gap = 3.2, np.random.default_rng(seed), 0.04
@@ -163,6 +193,7 @@ def tower(width: float, floors: int, depth: float, columns: int = 4, seed: int =
     return merge(*parts)
 
 
+@lru_cache(maxsize=64)
 def pine(seed: int = 0) -> Template:
     """Slots: 0 needles low, 1 needles high, 2 trunk. About 6 m."""
     rng = np.random.default_rng(seed)
@@ -173,6 +204,7 @@ def pine(seed: int = 0) -> Template:
     return merge(*parts)
 
 
+@lru_cache(maxsize=64)
 def round_tree(seed: int = 0, detail: int = 1) -> Template:
     """Slots: 0 and 1 leaves, 2 trunk. About 5 m."""
     rng = np.random.default_rng(seed)
@@ -183,6 +215,7 @@ def round_tree(seed: int = 0, detail: int = 1) -> Template:
     return merge(*parts)
 
 
+@lru_cache(maxsize=64)
 def tall_tree(seed: int = 0, detail: int = 1) -> Template:
     """A wood's tree: a long trunk under a crown of dented balls. Slots as round_tree. About 9 m."""
     rng = np.random.default_rng(seed)
@@ -196,20 +229,24 @@ def tall_tree(seed: int = 0, detail: int = 1) -> Template:
     return merge(*parts)
 
 
+@lru_cache(maxsize=64)
 def rock(seed: int = 0) -> Template:
     return ball(0.8, 0, 0.22, 0, seed, 0.6).moved(up=0.1)
 
 
+@lru_cache(maxsize=64)
 def bush(seed: int = 0) -> Template:
     return ball(0.7, 0, 0.15, 0, seed, 0.8).moved(up=0.4)
 
 
+@lru_cache(maxsize=64)
 def column(height: float = 4.5) -> Template:
     """Slots: 0 shaft, 1 base and capital."""
     shaft = frustum(10, 0.42, 0.36, height - 0.8, 0, cap=False).moved(up=0.4)
     return merge(box(1.15, 0.4, 1.15, 1), shaft, box(1.05, 0.4, 1.05, 1, bottom=True).moved(up=height - 0.4))
 
 
+@lru_cache(maxsize=64)
 def arch(
     span: float = 3.2, spring: float = 2.4, thick: float = 0.8, top: float = 4.6, pieces: int = 7
 ) -> Template:
@@ -237,6 +274,7 @@ def arch(
     return merge(*parts)
 
 
+@lru_cache(maxsize=64)
 def lamp(height: float = 3.4) -> Template:
     """Slots: 0 pole, 1 globe."""
     return merge(
@@ -244,6 +282,7 @@ def lamp(height: float = 3.4) -> Template:
     )
 
 
+@lru_cache(maxsize=64)
 def cactus() -> Template:
     parts = [frustum(6, 0.32, 0.28, 3.0, 0)]
     for side, up in ((1, 1.3), (-1, 0.9)):
@@ -252,6 +291,7 @@ def cactus() -> Template:
     return merge(*parts)
 
 
+@lru_cache(maxsize=64)
 def mesa(seed: int = 0) -> Template:
     """Slots: 0 and 1 strata. About 20 m wide and 12 m high."""
     rng = np.random.default_rng(seed)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from flythrough.worlds.walks import _intrinsics
+from flythrough.worlds.walks import intrinsics_of
 from flythrough.worlds.world import World
 
 
@@ -26,7 +26,7 @@ def contact_sheet(
 
     rows = -(-len(worlds) // columns)
     sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 245, np.uint8)
-    lens = _intrinsics(np.array([fov_deg]), height, width)
+    lens = intrinsics_of(np.array([fov_deg]), height, width)
     for index, world in enumerate(worlds):
         start = world.start()
         points = start[None, :3, 3].float()

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 from flythrough.camera.path import CameraPath
+from flythrough.worlds.compose import glance
 from flythrough.worlds.hashing import Floats
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 STYLES = {"walk": 0.40, "single_axis": 0.30, "orbit": 0.12, "out_and_back": 0.10, "still": 0.08}
 AXES = ("x", "y", "z", "pitch", "yaw", "roll")
 LONG_KINDS = ("street", "arcade", "colonnade", "rooms", "canyon")  # these are looked along, not across
+CANDIDATES = 10  # views that compete to be a world's first
 
 
 @dataclass
@@ -60,9 +62,9 @@ def random_walk(
     style = style or str(rng.choice(list(STYLES), p=list(STYLES.values())))
     poses = None
     for attempt in range(8):
-        start = viewpoint(world, rng)
+        start = _standpoint(world, rng)
         candidate = _fly(world, start, frames, fps, rng, style, 0.8**attempt)
-        if bool(world.free(torch.from_numpy(candidate.position[::3])).all()):
+        if bool(world.free(torch.from_numpy(candidate.position[::2])).all()) and _worth_seeing(world, candidate):
             poses = candidate
             break
     if poses is None:
@@ -70,27 +72,34 @@ def random_walk(
     fov = np.full(frames, rng.uniform(55, 85))
     if rng.random() < 0.06:
         fov = np.linspace(fov[0], rng.uniform(55, 85), frames)  # a zoom
-    return CameraPath(poses.c2w(), _intrinsics(fov, height, width), height, width, fps)
+    return CameraPath(poses.c2w(), intrinsics_of(fov, height, width), height, width, fps)
 
 
 def opening(world: World) -> Tensor:
-    """c2w (4, 4) float64 of a world's first view: eye height, free around, something to see."""
-    x, z, yaw = world.scene.start()
+    """c2w (4, 4) float64 of a world's first view: eye height, free around, and the best composed of a few."""
     rng = np.random.default_rng(world.scene.stream("opening"))
-    for attempt in range(40):
-        spread = 0.0 if attempt == 0 else 1.0 + 0.5 * attempt
-        if world.kind in LONG_KINDS:
-            place = np.array([x + 0.05 * spread * rng.normal(), z + spread * rng.normal()])
-            turn = yaw + 0.12 * rng.normal()
+    x, z, yaw = world.scene.start()
+    long, seen = world.kind in LONG_KINDS, []
+    for attempt in range(60):
+        spread = 0.0 if attempt == 0 else 2.0 + 0.4 * attempt
+        if long:
+            spot = np.array([x + 0.05 * spread * rng.normal(), z + spread * rng.normal()])
+            spot[0] += world.scene.middle(spot[1]) - world.scene.middle(z)
+            turn = yaw + rng.normal() * (0.35 if world.scene.indoor else 0.14) + np.pi * (rng.random() < 0.5)
         else:
-            place = np.array([x, z]) + spread * rng.normal(size=2)
-            turn = yaw if attempt == 0 and yaw else rng.uniform(-np.pi, np.pi)
-        eye = world.scene.eye * rng.uniform(0.95, 1.25)
-        up = float(world.scene.ground(place[None])[0]) + eye
-        if _open_ahead(world, place, up, turn):
+            spot = np.array([x, z]) + spread * rng.normal(size=2)
+            turn = rng.uniform(-np.pi, np.pi)
+        up = float(world.scene.ground(spot[None])[0]) + world.scene.eye * rng.uniform(0.95, 1.3)
+        if _open_ahead(world, spot, up, turn):
+            seen.append(([spot[0], -up, spot[1]], [turn, rng.uniform(-0.04, 0.02), 0.0]))
+        if len(seen) == CANDIDATES:
             break
-    poses = Poses(np.array([[place[0], -up, place[1]]]), np.array([[turn, rng.uniform(-0.04, 0.02), 0.0]]))
-    return poses.c2w()[0]
+    if not seen:
+        seen.append(([x, -float(world.scene.ground(np.array([[x, z]]))[0]) - world.scene.eye, z], [yaw, 0.0, 0.0]))
+    positions, angles = (np.array(values) for values in zip(*seen, strict=True))
+    c2w = Poses(positions, angles).c2w()
+    mesh = world.mesh(torch.from_numpy(positions))
+    return c2w[int(glance(mesh, world.light, c2w).score(world.scene.indoor).argmax())]
 
 
 def place(world: World, path: CameraPath) -> CameraPath:
@@ -99,14 +108,28 @@ def place(world: World, path: CameraPath) -> CameraPath:
 
 
 def viewpoint(world: World, rng: Generator) -> tuple[Floats, float]:
-    """A free position (3,) and a yaw with an open view."""
+    """A free position (3,) and a yaw with an open view that is neither dull nor filled by something near."""
+    for _ in range(4):
+        position, yaw = _standpoint(world, rng)
+        if _worth_seeing(world, Poses(position[None], np.array([[yaw, 0.0, 0.0]]))):
+            break
+    return position, yaw
+
+
+def _worth_seeing(world: World, poses: Poses) -> bool:
+    """Whether the first of the poses sees something."""
+    first = poses.c2w()[:1]
+    return bool(glance(world.mesh(first[:, :3, 3]), world.light, first).clear())
+
+
+def _standpoint(world: World, rng: Generator) -> tuple[Floats, float]:
+    """A free position (3,) and a yaw with room ahead."""
     long = world.kind in LONG_KINDS
     for _ in range(60):
         x, z = rng.normal(size=2) * (np.array([1.6, 90.0]) if long else np.array([45.0, 45.0]))
         if world.kind == "street" and rng.random() < 0.3:
             x += 36.0 * int(rng.integers(-1, 2))
-        if world.kind == "canyon":
-            x += float(world.scene.axis(np.array([z]))[0])  # pyrefly: ignore
+        x += world.scene.middle(z)
         lift = (
             rng.uniform(1.2, 1.9)
             if world.scene.indoor
@@ -241,7 +264,7 @@ def _wander(frames: int, fps: float, rng: Generator, sigma: Floats) -> Floats:
     return sigma * wave / max(1e-6, float(np.abs(wave).max()))
 
 
-def _intrinsics(fov_deg: Floats, height: int, width: int) -> Tensor:
+def intrinsics_of(fov_deg: Floats, height: int, width: int) -> Tensor:
     """fov_deg (F,) across the picture -> (F, 4) fx fy cx cy in pixels, square pixels."""
     focal = 0.5 * width / np.tan(np.radians(fov_deg) / 2)
     middle = np.full_like(focal, 0.5)

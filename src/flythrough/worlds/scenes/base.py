@@ -17,6 +17,7 @@ from flythrough.worlds.mesh import Label, Light, Material
 from flythrough.worlds.palettes import MOODS, Mood
 from flythrough.worlds.shapes import Piece, Template
 
+MARGIN = 0.5  # metres between a camera outdoors and anything
 Field = Callable[[Floats], Floats]  # places (N, 2) x z -> (N,)
 
 
@@ -30,8 +31,6 @@ class Scatter:
     density: Field  # share of lattice places that hold a thing
     colors: Floats  # (variants, slots, 3)
     labels: Sequence[Label]
-    radius: float  # metres at scale 1, for collisions
-    height: float  # metres at scale 1
     scale: tuple[float, float] = (0.8, 1.3)
     near: float = 45
     reach: float = 105
@@ -86,6 +85,10 @@ class Scene(ABC):
     def blocked(self, places: Floats, up: Floats) -> NDArray[np.bool_]:
         """Whether a camera at places (N, 2), `up` metres high, would be inside of something or too close to it."""
         return up < self.ground(places) + 0.5
+
+    def middle(self, z: float) -> float:
+        """x of the middle of what leads along z: a bending canyon's stream; 0 where it runs straight."""
+        return 0.0
 
     def start(self) -> tuple[float, float, float]:
         """x, z and yaw (radians, 0 looks along +z) of the first view."""
@@ -155,17 +158,28 @@ class Open(Scene):
         )
 
     def blocked(self, places: Floats, up: Floats) -> NDArray[np.bool_]:
-        bad = up < self.ground(places) + 0.5
+        bad = up < self.crest(places) + MARGIN
         for scatter in self.scatters:
-            things, numbers = self.things(scatter, places, 2 + scatter.radius * scatter.scale[1])
+            outlines = [shapes.outline(template) for template in scatter.templates]
+            low, high = scatter.scale
+            widest = high * max(float(radius.max()) for radius in outlines)
+            things, numbers = self.things(scatter, places, MARGIN + widest)
             if not len(things):
                 continue
-            low, high = scatter.scale
             scale = low + (high - low) * numbers[:, 3]
+            foot = self.height(things) - scatter.sink
+            template = (numbers[:, 1] * len(outlines)).astype(int)
+            above = (up[:, None] - foot) / scale  # at the thing's own size, as its outline is
+            radius = shapes.outline_radius(np.stack(outlines), template, above, MARGIN / scale)
             distance = np.linalg.norm(places[:, None] - things[None], axis=-1)
-            under = up[:, None] < (self.height(things) + scatter.height * scale + 0.3)[None]
-            bad |= ((distance < scatter.radius * scale + 0.4) & under).any(1)
+            bad |= (distance < radius * scale + MARGIN * (radius > 0)).any(1)
         return bad
+
+    def crest(self, places: Floats) -> Floats:
+        """The highest ground (N,) within a step of places (N, 2): facets may stand out of the smooth surface."""
+        steps = 0.8 * np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]])
+        around = (places[:, None] + steps).reshape(-1, 2)
+        return self.ground(around).reshape(len(places), -1).max(1)
 
     def terrain(self, points: Floats) -> Piece:
         """A jittered triangle grid, fine near the path and coarse far away, without cracks between the two."""

@@ -182,7 +182,10 @@ class Street(Scene):
             near = (np.abs(places - middle) < 5.8).all(1) & (up < height + 0.5)
             bad |= near
         across = (places[:, 0] + self.PITCH / 2) % self.PITCH - self.PITCH / 2
-        return bad | ((np.abs(np.abs(across) - 5.4) < 0.9) & (up < 5.2))  # lamps and trees
+        bad |= (np.abs(np.abs(across) - 5.4) < 0.9) & (up < 5.2)  # lamps
+        along = (places[:, 1] - 6.7 + self.LOT / 2) % self.LOT - self.LOT / 2
+        to_tree = np.hypot(np.abs(across) - 5.6, along)
+        return bad | ((to_tree < 2.4) & (up > 0.9) & (up < 6.0))
 
     def start(self) -> tuple[float, float, float]:
         return 1.2, 3.0, 0.0
@@ -290,7 +293,10 @@ class Arcade(Country):
         bad = Open.blocked(self, places, up) | (up < 0.6)
         away = np.abs(places[:, 0])
         bad |= (np.abs(away - self.HALF) < 0.9) & (up < 6.2)
-        bad |= (np.abs(away - self.HALF - self.DEEP) < 0.7) & (up < 6.2)
+        bad |= (np.abs(away - self.HALF - self.DEEP) < 0.75) & (up < 6.2)
+        double = 2 * self.BAY
+        to_pot = (places[:, 1] - self.BAY + double / 2) % double - double / 2
+        bad |= (np.hypot(away - self.HALF + 1.0, to_pot) < 1.4) & (up < 2.7)
         return bad | ((away > self.HALF - 1) & (away < self.HALF + self.DEEP + 1) & (up > 3.6) & (up < 6.5))
 
 
@@ -360,7 +366,7 @@ class Colonnade(Country):
         bad = Open.blocked(self, places, up) | (up < self.ground(places) + 0.6)
         to_row = np.abs(np.abs(places[:, 0]) - 2.9)
         to_column = np.abs((places[:, 1] + self.STEP / 2) % self.STEP - self.STEP / 2)
-        bad |= (to_row < 1.0) & (to_column < 1.0) & (up < 6.2)
+        bad |= (to_row < 1.1) & (to_column < 1.1) & (up < 6.2)
         double = 2 * self.STEP
         to_beam = np.abs((places[:, 1] + double / 2) % double - double / 2)
         return bad | ((np.abs(places[:, 0]) < 4) & (to_beam < 1.0) & (up > 4.3) & (up < 6.2))
@@ -581,8 +587,9 @@ class Rooms(Scene):
         x, z = np.abs(places[:, 0]), places[:, 1] % self.LONG
         bad = (up < 0.5) | (up > self.HIGH - 0.35) | (x > self.WIDE / 2 - 0.45)
         wall = np.minimum(z, self.LONG - z)
-        bad |= (wall < 0.45) & ((x > self.DOOR - 0.25) | (up > 2.05))
-        return bad | ((x > 1.5) & (up < 1.25)) | (x > self.WIDE / 2 - 0.9)
+        bad |= (wall < 0.45) & ((x > self.DOOR - 0.35) | (up > 1.95))
+        bad |= (x > 2.3) & (np.abs(z - 7.9) < 1.1) & (up < 2.2)  # plants and lamps
+        return bad | ((x > 0.45) & (up < 1.3)) | (x > self.WIDE / 2 - 0.95)
 
     def start(self) -> tuple[float, float, float]:
         return 0.0, 1.2, 0.0

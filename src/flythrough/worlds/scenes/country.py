@@ -62,8 +62,6 @@ class Country(Open):
             density,
             tints,
             (Label.TREE,),
-            1.2,
-            6.0,
             scale,
             name="pines",
         )
@@ -89,8 +87,6 @@ class Country(Open):
             density,
             sets,
             (Label.BUILDING, Label.ROOF, Label.BUILDING, Label.BUILDING),
-            4.0,
-            5.5,
             scale,
             emission=lit,
             name="houses",
@@ -104,26 +100,25 @@ class Country(Open):
         )
         tints = variants(("2f3038", "f4ead0"))
         materials = (Material.MATTE, Material.NO_SHADOW)
-        return Scatter([shapes.lamp()], [], spacing, density, tints, (Label.LAMP,), 0.3, 3.6, (0.95, 1.05), 60, 60,
+        return Scatter([shapes.lamp()], [], spacing, density, tints, (Label.LAMP,), (0.95, 1.05), 60, 60,
                        globe, materials, name="lamps")  # fmt: skip
 
     def rocks(
         self, density: Field, tints: Floats, spacing: float = 6.0, scale: tuple[float, float] = (0.4, 1.6)
     ) -> Scatter:
-        return Scatter([shapes.rock(k) for k in range(3)], [], spacing, density, tints, (Label.ROCK,), 0.9, 0.9, scale,
+        return Scatter([shapes.rock(k) for k in range(3)], [], spacing, density, tints, (Label.ROCK,), scale,
                        50, 50, sink=0.1, name="rocks")  # fmt: skip
 
     def bushes(self, density: Field, tints: Floats, spacing: float = 5.0) -> Scatter:
-        return Scatter([shapes.bush(k) for k in range(3)], [], spacing, density, tints, (Label.PLANT,), 0.7, 1.1,
+        return Scatter([shapes.bush(k) for k in range(3)], [], spacing, density, tints, (Label.PLANT,),
                        (0.5, 1.2), 40, 40, name="bushes")  # fmt: skip
 
     def trees(
         self, kind: str, density: Field, tints: Floats, spacing: float, scale: tuple[float, float]
     ) -> Scatter:
         make = {"round": shapes.round_tree, "tall": shapes.tall_tree}[kind]
-        radius, height = {"round": (1.5, 5.2), "tall": (0.6, 9.0)}[kind]
         return Scatter([make(k, 1) for k in range(2)], [make(k, 0) for k in range(2)], spacing, density, tints,
-                       (Label.TREE,), radius, height, scale, 30, 90, name=f"{kind} trees")  # fmt: skip
+                       (Label.TREE,), scale, 30, 90, name=f"{kind} trees")  # fmt: skip
 
 
 PINES = variants(("4f7454", "5b8060", TRUNK), ("476b52", "54785a", TRUNK), ("5d7d50", "6a8a5c", TRUNK))
@@ -260,10 +255,10 @@ class Desert(Country):
         self.attributes |= {"ground": "a desert with red mesas", "things": "cacti and rocks"}
         strata = variants(("b5593f", "c46c4b"), ("c46c4b", "a94a3d"), ("bd6246", "cf7d55"))
         mesas = Scatter([shapes.mesa(k) for k in range(3)], [shapes.mesa(k) for k in range(3)], 46,
-                        self.groves("mesas", 120, 0.5, 0.25), strata, (Label.ROCK,), 10.5, 14, (0.45, 1.3), 60, 150,
+                        self.groves("mesas", 120, 0.5, 0.25), strata, (Label.ROCK,), (0.45, 1.3), 60, 150,
                         sink=1.0, name="mesas")  # fmt: skip
         cacti = Scatter([shapes.cactus()], [], 9, self.groves("cacti", 40, 0.35, 0.08),
-                        variants(("5f8a62",), ("6d9468",)), (Label.PLANT,), 0.9, 3.2, (0.6, 1.3), 60, 60,
+                        variants(("5f8a62",), ("6d9468",)), (Label.PLANT,), (0.6, 1.3), 60, 60,
                         name="cacti")  # fmt: skip
         self.scatters = [mesas, cacti, self.rocks(self.groves("rocks", 25, 0.3, 0.08), strata[:, :1])]
         self.finish(rng)
@@ -299,8 +294,11 @@ class Canyon(Country):
         ]  # fmt: skip
         self.finish(rng)
 
+    def middle(self, z: float) -> float:
+        return float(self.axis(np.array([z]))[0])
+
     def start(self) -> tuple[float, float, float]:
-        return float(self.axis(np.zeros(1))[0]) + 4.6, 0.0, 0.05
+        return self.middle(0.0) + 4.6, 0.0, 0.05
 
 
 class Terraces(Country):

@@ -1,0 +1,94 @@
+"""What a view holds, at a glance: tiny pictures that tell a composed view from a wall at arm's length."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from flythrough.worlds.mesh import Label, Light, Material, Mesh
+from flythrough.worlds.render import View, fogged, sky, tone
+
+HEIGHT, WIDTH = 18, 32
+FOV_DEG = 70.0
+DULL = 0.06  # a start whose luminance deviates less than this teaches nothing
+FLAT = (Label.SKY, Label.GROUND, Label.ROAD, Label.WATER)
+
+
+@dataclass(frozen=True)
+class Glance:
+    """P views of HEIGHT x WIDTH samples: luminance in 0..1 (sRGB), depth along z in metres (inf: sky), label."""
+
+    luminance: Tensor
+    depth: Tensor
+    label: Tensor
+
+    def contrast(self) -> Tensor:
+        """(P,) standard deviation of the luminance."""
+        return self.luminance.flatten(1).std(1)
+
+    def crowded(self) -> Tensor:
+        """(P,) share of the picture that something within 2.5 m fills, the ground not counted."""
+        return (self._standing() & (self.depth < 2.5)).flatten(1).float().mean(1)
+
+    def clear(self) -> Tensor:
+        """(P,) bool: worth setting out from. Not dull, nor filled by what is near."""
+        return (self.contrast() > DULL) & (self.crowded() < 0.3)
+
+    def score(self, indoor: bool) -> Tensor:
+        """(P,) how well composed: light and dark, something near at a side, something in the middle, something far."""
+        near, middle, far = ((2.0, 4.0), (4.0, 9.0), 9.0) if indoor else ((3.5, 13.0), (13.0, 45.0), 25.0)
+        standing, depth = self._standing(), self.depth
+        filled = (standing & (depth < near[1] * 0.45)).flatten(1).float().mean(1)
+        third = WIDTH // 3
+        beside = standing & (depth > near[0]) & (depth < near[1])
+        left, core, right = (beside[..., a:b].flatten(1).float().mean(1)
+                             for a, b in ((0, third), (third, WIDTH - third), (WIDTH - third, WIDTH)))  # fmt: skip
+        side = _full(torch.maximum(left, right), 0.25) - 0.8 * (core - 0.35).clamp_min(0)
+        layers = _full((standing & (depth > middle[0]) & (depth < middle[1])).flatten(1).float().mean(1), 0.14)
+        distant = _full((depth > far).flatten(1).float().mean(1), 0.05 if indoor else 0.25)
+        kinds = torch.stack([(self.label == kind).flatten(1).float().mean(1) > 0.012 for kind in Label]).sum(0)
+        dark = (0.22 - self.luminance.flatten(1).mean(1)).clamp_min(0)
+        open_sky = (self.label == Label.SKY).flatten(1).float().mean(1)
+        empty = 0.0 if indoor else 2 * (open_sky - 0.6).clamp_min(0)
+        wanted = 1.3 * _full(self.contrast(), 0.2) + 0.6 * side + 0.8 * layers + 0.5 * distant + 0.12 * kinds
+        return wanted - 5 * (filled - 0.10).clamp_min(0) - 6 * self.crowded() - 2 * dark - empty
+
+    def _standing(self) -> Tensor:
+        flat = torch.zeros_like(self.label, dtype=torch.bool)
+        for kind in FLAT:
+            flat |= self.label == kind
+        return ~flat
+
+
+def glance(mesh: Mesh, light: Light, c2w: Tensor) -> Glance:
+    """Look at a mesh from poses (P, 4, 4), without shadows or reflections: a few milliseconds each."""
+    focal = 0.5 * WIDTH / math.tan(math.radians(FOV_DEG) / 2)
+    lens = torch.tensor([[focal, focal, WIDTH / 2, HEIGHT / 2]]).expand(len(c2w), 4)
+    view = View.of(c2w, lens, HEIGHT, WIDTH)
+    color = sky(light, view.directions)
+    hits, number, distance = view.see(mesh.triangles)
+    sun = 0.0 if light.indoor else (mesh.normals[number] @ light.sun_direction).clamp_min(0)[:, None] * light.sun_color
+    upward = 0.5 - 0.5 * mesh.normals[number, 1:2]
+    ambient = light.ground_ambient + (light.sky_ambient - light.ground_ambient) * upward
+    surface = mesh.albedo[number] * (sun + ambient) + mesh.emission[number]
+    wet = mesh.material[number] == Material.WATER
+    if light.water_color is not None and bool(wet.any()):
+        image = sky(light, view.directions[hits[wet]] * torch.tensor([1.0, -1.0, 1.0]))
+        surface[wet] = 0.5 * light.water_color + 0.5 * image
+    color[hits] = fogged(light, surface, view.directions[hits], distance)
+    depth = torch.full_like(view.stretch, torch.inf)
+    depth[hits] = distance / view.stretch[hits]
+    label = torch.zeros_like(view.stretch, dtype=torch.uint8)
+    label[hits] = mesh.label[number]
+    weights = torch.tensor([0.299, 0.587, 0.114])
+    shape = (-1, HEIGHT, WIDTH)
+    return Glance((tone(color * light.exposure) @ weights).view(shape), depth.view(shape), label.view(shape))
+
+
+def _full(value: Tensor, enough: float) -> Tensor:
+    """0 to 1, where `enough` is all that counts."""
+    return functional.hardtanh(value / enough, 0, 1)
