@@ -80,6 +80,7 @@ def _wound(triangles: Floats, outward: Floats) -> Floats:
     return triangles
 
 
+@lru_cache(maxsize=1024)
 def box(
     width: float, height: float, depth: float, slot: int = 0, top: float = 1.0, bottom: bool = False
 ) -> Template:
@@ -91,6 +92,7 @@ def box(
     return convex(faces + [low] if bottom else faces, slot)
 
 
+@lru_cache(maxsize=1024)
 def frustum(sides: int, low: float, high: float, height: float, slot: int = 0, cap: bool = True) -> Template:
     """A many-sided post, or a cone when high is 0."""
     angle = 2 * np.pi * np.arange(sides) / sides
@@ -104,6 +106,7 @@ def frustum(sides: int, low: float, high: float, height: float, slot: int = 0, c
     return convex([*faces, top] if cap else faces, slot)
 
 
+@lru_cache(maxsize=1024)
 def ball(
     radius: float, detail: int = 1, dent: float = 0.12, slot: int = 0, seed: int = 0, flat: float = 1.0
 ) -> Template:
@@ -129,6 +132,7 @@ def ball(
     return Template(_wound(triangles, triangles.mean(1)), np.full(len(triangles), slot))
 
 
+@lru_cache(maxsize=1024)
 def panel(width: float, height: float, x: float, up: float, z: float, side: int, slot: int) -> Template:
     """An upright rectangle, lower middle at (x, up, z); side 0 faces -z, 1 faces +x, 2 faces +z, 3 faces -x."""
     w = width / 2
@@ -137,6 +141,7 @@ def panel(width: float, height: float, x: float, up: float, z: float, side: int,
     return Template(triangles, np.full(2, slot)).moved(yaw=-side * np.pi / 2).moved(x, up, z)
 
 
+@lru_cache(maxsize=1024)
 def slab(width: float, depth: float, x: float = 0, up: float = 0, z: float = 0, slot: int = 0) -> Template:
     """A level rectangle that faces up."""
     w, d = width / 2, depth / 2
@@ -303,6 +308,7 @@ def mesa(seed: int = 0) -> Template:
     return merge(*parts)
 
 
+@lru_cache(maxsize=64)
 def boat() -> Template:
     """Slots: 0 hull, 1 sail."""
     hull = box(1.2, 0.7, 3.4, 0, top=1.25)

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 STYLES = {"walk": 0.40, "single_axis": 0.30, "orbit": 0.12, "out_and_back": 0.10, "still": 0.08}
 AXES = ("x", "y", "z", "pitch", "yaw", "roll")
-LONG_KINDS = ("street", "arcade", "colonnade", "rooms", "canyon")  # these are looked along, not across
-CANDIDATES = 10  # views that compete to be a world's first
+CANDIDATES = 14  # views that compete to be a world's first
 
 
 @dataclass
@@ -78,24 +77,18 @@ def random_walk(
 def opening(world: World) -> Tensor:
     """c2w (4, 4) float64 of a world's first view: eye height, free around, and the best composed of a few."""
     rng = np.random.default_rng(world.scene.stream("opening"))
-    x, z, yaw = world.scene.start()
-    long, seen = world.kind in LONG_KINDS, []
+    seen = []
     for attempt in range(60):
-        spread = 0.0 if attempt == 0 else 2.0 + 0.4 * attempt
-        if long:
-            spot = np.array([x + 0.05 * spread * rng.normal(), z + spread * rng.normal()])
-            spot[0] += world.scene.middle(spot[1]) - world.scene.middle(z)
-            turn = yaw + rng.normal() * (0.35 if world.scene.indoor else 0.14) + np.pi * (rng.random() < 0.5)
-        else:
-            spot = np.array([x, z]) + spread * rng.normal(size=2)
-            turn = rng.uniform(-np.pi, np.pi)
-        up = float(world.scene.ground(spot[None])[0]) + world.scene.eye * rng.uniform(0.95, 1.3)
-        if _open_ahead(world, spot, up, turn):
-            seen.append(([spot[0], -up, spot[1]], [turn, rng.uniform(-0.04, 0.02), 0.0]))
+        x, z, yaw = world.scene.outlook(rng, attempt)
+        up = float(world.scene.ground(np.array([[x, z]]))[0]) + world.scene.eye * rng.uniform(0.95, 1.3)
+        if _open_ahead(world, np.array([x, z]), up, yaw):
+            seen.append(([x, -up, z], [yaw, rng.uniform(-0.04, 0.02), 0.0]))
         if len(seen) == CANDIDATES:
             break
     if not seen:
-        seen.append(([x, -float(world.scene.ground(np.array([[x, z]]))[0]) - world.scene.eye, z], [yaw, 0.0, 0.0]))
+        x, z, yaw = world.scene.start()
+        up = float(world.scene.ground(np.array([[x, z]]))[0]) + world.scene.eye
+        seen.append(([x, -up, z], [yaw, 0.0, 0.0]))
     positions, angles = (np.array(values) for values in zip(*seen, strict=True))
     c2w = Poses(positions, angles).c2w()
     mesh = world.mesh(torch.from_numpy(positions))
@@ -124,7 +117,7 @@ def _worth_seeing(world: World, poses: Poses) -> bool:
 
 def _standpoint(world: World, rng: Generator) -> tuple[Floats, float]:
     """A free position (3,) and a yaw with room ahead."""
-    long = world.kind in LONG_KINDS
+    long = world.scene.along
     for _ in range(60):
         x, z = rng.normal(size=2) * (np.array([1.6, 90.0]) if long else np.array([45.0, 45.0]))
         if world.kind == "street" and rng.random() < 0.3:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class Scatter:
     materials: Sequence[Material] = (Material.MATTE,)
     sink: float = 0.0
     yaw: float | None = None  # None: any
+    afloat: bool = False  # on deep water, where other things are on dry land
     name: str = ""
 
 
@@ -54,6 +56,7 @@ class Scene(ABC):
     light: Light = field(init=False)
     eye: ClassVar[float] = 1.7  # metres above the ground
     indoor: ClassVar[bool] = False
+    along: ClassVar[bool] = False  # looked along z, as a street is, not across
     speed: ClassVar[tuple[float, float]] = (1.0, 5.0)  # metres per second of a walk
     moods: ClassVar[tuple[str, ...]] = ("day", "golden", "dusk")
 
@@ -91,8 +94,23 @@ class Scene(ABC):
         return 0.0
 
     def start(self) -> tuple[float, float, float]:
-        """x, z and yaw (radians, 0 looks along +z) of the first view."""
+        """x, z and yaw (radians, 0 looks along +z) near which a first view is looked for."""
         return 0.0, 0.0, 0.0
+
+    def outlook(self, rng: Generator, attempt: int) -> tuple[float, float, float]:
+        """x, z and yaw of a candidate for the first view; later attempts stray further."""
+        x, z, yaw = self.start()
+        spread = 0.0 if attempt == 0 else 3.0 + 0.6 * attempt
+        if not self.along:
+            place = np.array([x, z]) + spread * rng.normal(size=2)
+            if self.mood_name == "night" and rng.random() < 0.6:  # the moon is worth seeing
+                away = self.light.sun_direction
+                return *place, math.atan2(float(away[0]), float(away[2])) + rng.normal() * 0.3
+            return *place, rng.uniform(-np.pi, np.pi)
+        ahead = z + 2 * spread * rng.normal()
+        aside = x - self.middle(z) + 0.08 * min(spread, 12) * rng.normal()
+        turn = yaw + rng.normal() * 0.16 + (np.pi if rng.random() < 0.5 else 0.0)
+        return self.middle(ahead) + aside, ahead, turn
 
 
 class Open(Scene):
@@ -139,12 +157,13 @@ class Open(Scene):
         places, numbers = hashing.lattice(stream, scatter.spacing, points, reach, 6)
         keep = numbers[:, 0] < scatter.density(places)
         if self.water_level is not None:
-            keep &= self.height(places) > self.water_level + 0.25
+            height = self.height(places) - self.water_level
+            keep &= height < -0.7 if scatter.afloat else height > 0.25
         return places[keep], numbers[keep]
 
     def _placed(self, scatter: Scatter, template: Template, places: Floats, numbers: Floats) -> Piece:
         low, high = scatter.scale
-        up = self.height(places) - scatter.sink
+        up = self.foot(scatter, places)
         variant = (numbers[:, 4] * len(scatter.colors)).astype(int)
         return shapes.place(
             template,
@@ -157,6 +176,10 @@ class Open(Scene):
             materials=scatter.materials,
         )
 
+    def foot(self, scatter: Scatter, places: Floats) -> Floats:
+        """Height (N,) of what a scatter's things at places (N, 2) stand on."""
+        return (self.ground(places) if scatter.afloat else self.height(places)) - scatter.sink
+
     def blocked(self, places: Floats, up: Floats) -> NDArray[np.bool_]:
         bad = up < self.crest(places) + MARGIN
         for scatter in self.scatters:
@@ -167,7 +190,7 @@ class Open(Scene):
             if not len(things):
                 continue
             scale = low + (high - low) * numbers[:, 3]
-            foot = self.height(things) - scatter.sink
+            foot = self.foot(scatter, things)
             template = (numbers[:, 1] * len(outlines)).astype(int)
             above = (up[:, None] - foot) / scale  # at the thing's own size, as its outline is
             radius = shapes.outline_radius(np.stack(outlines), template, above, MARGIN / scale)

@@ -24,10 +24,17 @@ def at(x: Floats, up: Floats | float, z: Floats) -> Floats:
     return np.stack([x, np.broadcast_to(np.asarray(up, dtype=float), x.shape), z], axis=1)
 
 
+def lanterns(x: Floats, up: float, z: Floats) -> Piece:
+    """Waist-high lit lamps beside a walk."""
+    return shapes.place(shapes.lamp(1.5), at(x, up, z), colors("2f3038", "f4ead0"), emission=GLOBE_LIT,
+                        labels=(Label.LAMP,), materials=MATTE_AND_GLOBE)  # fmt: skip
+
+
 class Street(Scene):
     """A grid of streets between towers, with parks here and there."""
 
-    moods = ("dusk", "golden", "dawn", "violet", "day", "night")
+    along = True
+    moods = ("dusk", "golden", "morning", "violet", "day", "blue", "night")
     PITCH, LOT, ROAD, KERB = 36.0, 11.5, 4.2, 7.0  # metres: street to street, lot, half a road, half a street
     BLOCK = 5  # lots from one cross street to the next; the fifth is the street
 
@@ -85,7 +92,7 @@ class Street(Scene):
         distance = hashing.distance_to(middles, points)
         wall = self.walls[(numbers[:, 2] * len(self.walls)).astype(int)]
         dark = np.array([0.10, 0.12, 0.16]) if self.mood.lit else colors("5f7686")[0]
-        lit_share = {"night": 0.5, "dusk": 0.45, "violet": 0.5}.get(self.mood_name, 0.0)
+        lit_share = {"night": 0.5, "dusk": 0.45, "violet": 0.5, "blue": 0.55}.get(self.mood_name, 0.0)
         for index in range(5):
             for near in (True, False):
                 chosen = ~park & (kind == index) & ((distance < 60) == near)
@@ -194,7 +201,8 @@ class Street(Scene):
 class Arcade(Country):
     """A paved court between two arcades under tiled roofs; gardens beyond."""
 
-    moods = ("day", "golden", "dawn", "dusk")
+    along = True
+    moods = ("day", "golden", "morning", "dusk", "blue")
     BAY, HALF, DEEP = 4.3, 5.2, 3.4  # metres: a bay, half the court, the gallery's depth
 
     def build(self, rng: Generator) -> None:
@@ -275,6 +283,10 @@ class Arcade(Country):
                         labels=(Label.PLANT,),
                     )
                 )
+        if self.mood.lit:
+            post = number % 2 == 1
+            for side in (-1, 1):
+                out.append(lanterns(zero[post] + side * (self.HALF - 1.0), 0.0, z[post] + self.BAY / 2))
         out.append(self._paving(number))
         return out
 
@@ -296,6 +308,8 @@ class Arcade(Country):
         bad |= (np.abs(away - self.HALF - self.DEEP) < 0.75) & (up < 6.2)
         double = 2 * self.BAY
         to_pot = (places[:, 1] - self.BAY + double / 2) % double - double / 2
+        to_lamp = self.BAY - np.abs(to_pot)
+        bad |= (np.hypot(away - self.HALF + 1.0, to_lamp) < 0.8) & (up < 2.4)
         bad |= (np.hypot(away - self.HALF + 1.0, to_pot) < 1.4) & (up < 2.7)
         return bad | ((away > self.HALF - 1) & (away < self.HALF + self.DEEP + 1) & (up > 3.6) & (up < 6.5))
 
@@ -303,7 +317,8 @@ class Arcade(Country):
 class Colonnade(Country):
     """A stone walk between columns, on calm water, with islands around."""
 
-    moods = ("dawn", "pale", "day", "violet", "golden")
+    along = True
+    moods = ("dawn", "pale", "morning", "violet", "golden", "dusk", "night")
     water_level = 0.0
     STEP = 5.0
 
@@ -349,6 +364,10 @@ class Colonnade(Country):
                     variation=0.03,
                 )
             )
+        if self.mood.lit:
+            post = number % 2 == 1
+            for side in (-1, 1):
+                out.append(lanterns(zero[post] + side * 3.6, 0.45, z[post] + 0.5 * self.STEP))
         for_lintel = number % 2 == 0
         beam = shapes.box(2 * half + 1.4, 0.55, 0.9, 0, bottom=True)
         out.append(
@@ -367,6 +386,8 @@ class Colonnade(Country):
         to_row = np.abs(np.abs(places[:, 0]) - 2.9)
         to_column = np.abs((places[:, 1] + self.STEP / 2) % self.STEP - self.STEP / 2)
         bad |= (to_row < 1.1) & (to_column < 1.1) & (up < 6.2)
+        to_lamp = np.abs(places[:, 1] % self.STEP - self.STEP / 2)
+        bad |= (np.hypot(np.abs(places[:, 0]) - 3.6, to_lamp) < 0.8) & (up < 2.8)
         double = 2 * self.STEP
         to_beam = np.abs((places[:, 1] + double / 2) % double - double / 2)
         return bad | ((np.abs(places[:, 0]) < 4) & (to_beam < 1.0) & (up > 4.3) & (up < 6.2))
@@ -375,7 +396,8 @@ class Colonnade(Country):
 class Rooms(Scene):
     """A chain of furnished rooms with doorways in line and windows to a garden."""
 
-    moods = ("day", "golden", "dawn", "dusk")
+    along = True
+    moods = ("day", "golden", "morning", "dusk", "night")
     indoor = True
     speed = (0.5, 1.6)
     WIDE, LONG, HIGH, DOOR = 8.4, 9.0, 3.1, 0.85  # metres: a room, and half a doorway
@@ -397,8 +419,11 @@ class Rooms(Scene):
         warm = lights.sky_ambient.new_tensor([1.25, 1.02, 0.78])
         from dataclasses import replace
 
-        self.light = replace(lights, sky_ambient=0.85 * room * warm, ground_ambient=0.62 * room * warm, indoor=True,
+        if self.mood_name == "night":  # lamps light the rooms, the moon the garden
+            room, warm = room.new_tensor([0.42, 0.36, 0.30]), warm
+        self.light = replace(lights, sky_ambient=1.15 * room * warm, ground_ambient=0.85 * room * warm, indoor=True,
                              sun_color=1.25 * lights.sun_color)  # fmt: skip
+        self.rooms: dict[int, list[Piece]] = {}
         self.garden = garden
         self.attributes |= {
             "ground": "a furnished house, room after room",
@@ -414,7 +439,9 @@ class Rooms(Scene):
         ).astype(np.int64)
         out = []
         for index in number.tolist():
-            out += self._room(index)
+            if index not in self.rooms:
+                self.rooms[index] = self._room(index)
+            out += self.rooms[index]
         low, high = points.min(0) - 120, points.max(0) + 120
         lawn = shapes.slab(float(high[0] - low[0]), float(high[1] - low[1]), up=-0.25)
         middle = (low + high) / 2
@@ -593,6 +620,14 @@ class Rooms(Scene):
 
     def start(self) -> tuple[float, float, float]:
         return 0.0, 1.2, 0.0
+
+    def outlook(self, rng: Generator, attempt: int) -> tuple[float, float, float]:
+        """From beside a door through the length of a room, aslant."""
+        forward = rng.random() < 0.5
+        z = self.LONG * int(rng.integers(-2, 3)) + (0.6 if forward else self.LONG - 0.6)
+        x = rng.uniform(-2.6, 2.6)
+        ahead = np.arctan2(rng.normal() * 0.7 - 0.75 * x, self.LONG - 1.5)
+        return x, z, ahead if forward else np.pi - ahead
 
 
 def table(width: float, height: float, depth: float, x: float, z: float) -> list[Template]:

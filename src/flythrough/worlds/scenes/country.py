@@ -113,6 +113,10 @@ class Country(Open):
         return Scatter([shapes.bush(k) for k in range(3)], [], spacing, density, tints, (Label.PLANT,),
                        (0.5, 1.2), 40, 40, name="bushes")  # fmt: skip
 
+    def boats(self, density: Field, spacing: float) -> Scatter:
+        return Scatter([shapes.boat()], [shapes.boat()], spacing, density, BOATS, (Label.PLANT,), (0.8, 1.4), 60, 120,
+                       afloat=True, name="boats")  # fmt: skip
+
     def trees(
         self, kind: str, density: Field, tints: Floats, spacing: float, scale: tuple[float, float]
     ) -> Scatter:
@@ -130,12 +134,22 @@ AUTUMN = variants(
     ("f0b84a", "e7a440", TRUNK),
 )
 BLOSSOM = variants(("e58fa0", "f0b3b8", TRUNK), ("eaa0a8", "f3c0c0", TRUNK), ("86a05f", "96ae68", TRUNK))
-COTTAGES = variants(("efe0c4", "b5573f"), ("e3cfb0", "a8503f"), ("f1e4cd", "c9634a"), ("d8c3a5", "8a5a48"))
+COTTAGES = variants(
+    ("f6e6c8", "b5573f"),
+    ("f8efe2", "c9634a"),
+    ("efcf9a", "a8503f"),
+    ("e8b898", "8a4f45"),
+    ("d98f6e", "6f5a56"),
+    ("f1ddc6", "55627f"),
+    ("c9705a", "5d4a4a"),
+    ("dfe3ea", "5f6f93"),
+)
+BOATS = variants(("c9533f", "f6ecd8"), ("f1e4cd", "e3b77a"), ("486a86", "f3e6d6"), ("8a5a3a", "e08f6a"))
 STONES = variants(("a59c95",), ("8f8a88",), ("b5aa9c",))
 
 
 class Hills(Country):
-    moods = ("dusk", "golden", "dawn", "day", "violet", "pale")
+    moods = ("dusk", "golden", "morning", "day", "violet", "dawn", "blue", "night")
 
     def build(self, rng: Generator) -> None:
         summer = rng.random() < 0.5
@@ -159,7 +173,7 @@ class Hills(Country):
 
 
 class Lake(Country):
-    moods = ("day", "pale", "golden", "dawn", "violet")
+    moods = ("day", "morning", "golden", "dusk", "dawn", "blue", "night")
     water_level = 0.0
 
     def build(self, rng: Generator) -> None:
@@ -185,8 +199,10 @@ class Lake(Country):
             self.trees("round", self.groves("trees", 40, 0.55, 0.08), tints, 5.5, (0.6, 1.1)),
             self.pines(self.groves("pines", 50, 0.5, 0.0, 0.58), PINES, 5.0),
             self.rocks(self.groves("rocks", 20, 0.3, 0.05), STONES),
-            self.houses(self.groves("houses", 70, 0.25, 0.0, 0.6), COTTAGES, 26),
+            self.houses(self.groves("houses", 60, 0.45, 0.05, 0.55), COTTAGES, 22),
+            self.boats(self.groves("boats", 50, 0.4, 0.08), 15),
         ]
+        self.attributes["things"] = "small sailing boats and houses on the shore"
         self.finish(rng)
 
     def start(self) -> tuple[float, float, float]:
@@ -194,7 +210,7 @@ class Lake(Country):
 
 
 class Snow(Country):
-    moods = ("pale", "day", "dawn", "violet")
+    moods = ("pale", "day", "morning", "dawn", "dusk", "blue", "night")
     fog = (0.005, 0.009)
 
     def build(self, rng: Generator) -> None:
@@ -220,7 +236,7 @@ class Snow(Country):
 
 
 class AutumnWood(Country):
-    moods = ("golden", "pale", "dusk", "dawn")
+    moods = ("golden", "pale", "dusk", "morning")
     fog = (0.010, 0.016)
 
     def build(self, rng: Generator) -> None:
@@ -244,7 +260,7 @@ class AutumnWood(Country):
 
 
 class Desert(Country):
-    moods = ("violet", "dusk", "golden", "day")
+    moods = ("violet", "dusk", "golden", "day", "morning", "night")
     fog = (0.004, 0.007)
     eye = 2.2
 
@@ -265,7 +281,8 @@ class Desert(Country):
 
 
 class Canyon(Country):
-    moods = ("day", "golden", "dawn", "dusk")
+    along = True
+    moods = ("day", "golden", "morning", "dusk", "violet")
     water_level = 0.0
     fog = (0.005, 0.009)
     cell = 2.6
@@ -302,7 +319,7 @@ class Canyon(Country):
 
 
 class Terraces(Country):
-    moods = ("day", "golden", "dawn", "dusk")
+    moods = ("day", "golden", "morning", "dusk", "blue")
     cell = 2.4
     eye = 2.4
 
@@ -330,7 +347,7 @@ class Terraces(Country):
 class Village(Country):
     """Houses along a valley, most often at night."""
 
-    moods = ("night", "night", "dusk", "violet", "golden")
+    moods = ("night", "night", "blue", "dusk", "golden")
     fog = (0.007, 0.011)
 
     def build(self, rng: Generator) -> None:
@@ -352,7 +369,7 @@ class Village(Country):
 class Meadow(Country):
     """Blossom trees on a meadow with ponds."""
 
-    moods = ("dawn", "day", "golden", "violet")
+    moods = ("morning", "day", "golden", "violet", "dusk", "dawn")
     water_level = -1.1
 
     def build(self, rng: Generator) -> None:
