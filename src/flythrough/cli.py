@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Never
@@ -41,8 +41,12 @@ FramesOption = Annotated[int | None, Option("--frames", help="How many frames, 1
 Fov = Annotated[float, Option(help="Horizontal field of view in degrees, 25 to 120.")]
 Split = Annotated[str, Option(help="Which worlds: train, val or test.")]
 Device = Annotated[str | None, Option(help="cpu or cuda; the best there is by default.")]
+TextFolder = Annotated[
+    Path | None, Option(help="The text encoder's files, where its package is not installed.")
+]
 Minutes = Annotated[float | None, Option(help="Stop after so much time, even if the recipe asks for more.")]
 Start = Annotated[Path | None, Option(help="Weights to begin with.")]
+Compile = Annotated[bool, Option("--compile", help="Compile: faster after the first minute.")]
 RunFolder = Annotated[Path, Option("--out", help="The folder of the run: checkpoints, log, weights.")]
 
 
@@ -107,6 +111,7 @@ def evaluate(
     parts: Annotated[str | None, Option(help="Some of vae,truth,control,back,minute,prompts.")] = None,
     out: Annotated[Path | None, Option(help="Where the JSON goes; a contact sheet goes beside it.")] = None,
     device: Device = None,
+    text_folder: TextFolder = None,
 ) -> None:
     """Compare a model with the truth on held-out worlds, and print every figure."""
     from flythrough.evaluate.report import run
@@ -120,7 +125,18 @@ def evaluate(
                 status[part] = progress.add_task(part, total=of)
             progress.update(status[part], completed=done, total=of)
 
-        result = run(model, clips, _range(seeds), steps, out, chosen, report, device=device, show=False)
+        result = run(
+            model,
+            clips,
+            _range(seeds),
+            steps,
+            out,
+            chosen,
+            report,
+            device=device,
+            text_folder=text_folder,
+            show=False,
+        )
     _console().print(result.table())
 
 
@@ -206,9 +222,7 @@ def train_vae(
     minutes: Minutes = None,
     start: Start = None,
     device: Device = None,
-    compile_blocks: Annotated[
-        bool, Option("--compile", help="Compile: faster after the first minute.")
-    ] = False,
+    compile_blocks: Compile = False,
 ) -> None:
     """Train an autoencoder; goes on where the folder's checkpoint stopped."""
     from flythrough.tensors import device_named
@@ -227,9 +241,8 @@ def train_world(
     minutes: Minutes = None,
     start: Start = None,
     device: Device = None,
-    compile_blocks: Annotated[
-        bool, Option("--compile", help="Compile: faster after the first minute.")
-    ] = False,
+    text_folder: TextFolder = None,
+    compile_blocks: Compile = False,
 ) -> None:
     """Train a world transformer; goes on where the folder's checkpoint stopped."""
     from flythrough.presets import WEIGHTS
@@ -239,7 +252,14 @@ def train_world(
     plan, where = run.load_recipe(recipe, run.WorldRecipe), device_named(device)
     weights = vae or WEIGHTS / "mini" / "vae.safetensors"
     steps = run.train_world(
-        plan, weights, out, where, minutes=minutes, start=start, compile_blocks=compile_blocks
+        plan,
+        weights,
+        out,
+        where,
+        minutes=minutes,
+        start=start,
+        text_folder=text_folder,
+        compile_blocks=compile_blocks,
     )
     _train(steps, out / "model.safetensors")
 
@@ -307,7 +327,7 @@ def _range(text: str | None) -> tuple[int, int] | None:
     return int(start), int(stop)
 
 
-def _train(steps: Iterator[TrainProgress], weights: Path) -> None:
+def _train(steps: Generator[TrainProgress], weights: Path) -> None:
     with closing(steps), _progress("%") as progress:  # closing saves a checkpoint, also after Ctrl-C
         task = progress.add_task("training", total=100)
         for step in steps:
@@ -335,10 +355,10 @@ def _progress(unit: str) -> Any:
         MofNCompleteColumn,
         Progress,
         ProgressColumn,
+        Task,
         TextColumn,
         TimeRemainingColumn,
     )
-    from rich.progress import Task
     from rich.text import Text
 
     class Speed(ProgressColumn):

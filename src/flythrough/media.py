@@ -96,7 +96,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 class VideoWriter:
-    """H.264 in an mp4 that plays everywhere, written as frames come, under a temporary name until it is whole.
+    """H.264 in an mp4 that plays everywhere, written as frames come, under another name until it is whole.
 
     metadata is one JSON object that `read_metadata` gives back. Leaving the block by an exception, Ctrl-C
     included, keeps the frames written so far as a playable file; if there are none, no file.
@@ -127,12 +127,11 @@ class VideoWriter:
         from av.video.reformatter import Colorspace
 
         for picture in frames:
-            if self._container is None:
-                self._open(picture)
+            container = self._container or self._open(picture)
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
             frame.pts, self.frames = self.frames, self.frames + 1
-            self._container.mux(self._stream.encode(frame))
+            container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
         """Finish the file and give it its name."""
@@ -146,7 +145,7 @@ class VideoWriter:
         except OSError as error:
             raise InputError(f"{self.path}: cannot be written ({error.strerror or error})") from None
 
-    def _open(self, picture: Picture) -> None:
+    def _open(self, picture: Picture) -> Any:
         import av
 
         height, width = picture.shape[:2]
@@ -166,6 +165,7 @@ class VideoWriter:
         context = self._stream.codec_context
         context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
         context.color_range = 1  # 16 to 235, what players expect
+        return self._container
 
 
 def read_video(path: str | Path, most: int | None = None) -> tuple[Film, float]:

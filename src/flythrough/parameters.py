@@ -34,8 +34,8 @@ def save(
 def load(module: nn.Module, path: Path) -> dict[str, str]:
     """Fill every tensor of a module from a file, in the module's own dtype, and return the file's metadata.
 
-    Raises WeightsError, which names the tensor, when the file is missing, truncated, foreign, or does not hold exactly
-    the tensors of this module; the module is unchanged then.
+    Raises WeightsError, which names the tensor, when the file is missing, truncated, foreign, or does not
+    hold exactly the tensors of this module; the module is unchanged then.
     """
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file")

@@ -20,7 +20,7 @@ class Shot:
 
     camera  one pose per frame; only its shape counts, not where it starts
     prompt  the place, in words
-    image   the first frame: a file, an (H, W, 3) uint8 array, or None for a rendered world that fits the prompt
+    image   the first frame: a file, an (H, W, 3) uint8 array, or None for a rendered world to fit the prompt
     seed    everything random follows from it
     steps   denoising steps a chunk; None is the model's own number
     """

@@ -29,7 +29,7 @@ def dims(tensor: Tensor, names: str, **expected: int) -> tuple[int, ...]:
 def noise(shape: tuple[int, ...], seed: int, index: int = 0) -> Tensor:
     """Standard normal float32 on the CPU: number `index` of the seed's sequence of tensors.
 
-    Each tensor has a generator of its own, so a stream that is cut, stored or forked goes on with the same noise.
+    Each has a generator of its own: a stream that is cut, stored or forked goes on with the same noise.
     """
     mixed = (seed * 0x9E3779B97F4A7C15 + index * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**64
     mixed ^= mixed >> 31

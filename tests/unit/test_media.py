@@ -77,7 +77,7 @@ def test_an_existing_video_stays_until_the_new_one_is_whole(tmp_path: Path) -> N
 def test_an_output_that_cannot_be_is_refused_before_work(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.mp4").mkdir()
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="mp4|avi"):
+    with pytest.raises(InputError, match=r"mp4|avi"):
         check_writable(tmp_path / name, (".mp4",))
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from flythrough.evaluate import metrics, paths
 from flythrough.evaluate.bench import Bench
-from flythrough.evaluate.figures import Figure
+from flythrough.evaluate.figures import Figure, row
 from flythrough.evaluate.film import Order, film, flown, reconstructed, scene_of
 from flythrough.worlds.world import World
 
@@ -17,16 +17,16 @@ AXES = ("still", "x", "y", "z", "pitch", "yaw", "roll")
 
 
 def measure(bench: Bench) -> None:
-    """A quarter of the worlds, 13 flights each; in a quarter of those the autoencoder's ceiling."""
+    """A quarter of the worlds, 13 flights each; in an eighth of those the VAE's ceiling."""
     seeds = bench.some(1 / 4)
     found: dict[str, list[Tensor]] = {"model": [], "ceiling": [], "copied": []}
     speeds = []
     for number, seed in enumerate(seeds):
         world = World.from_seed(seed, "test")
-        ways = paths.single_axis_set(world, FRAMES)
+        ways = paths.single_axis_set(world, bench.flyer.camera, FRAMES)
         speeds.append(paths.travel(ways[1])[0] / ways[1].seconds)
         scene = scene_of(world, ways, bench.device)
-        bounded = number < max(1, len(seeds) // 4)
+        bounded = number < max(1, len(seeds) // 8)
         truths = torch.stack([film(scene, way, COMPARED).rgb for way in ways])
         first = film(scene, ways[0], [0]).rgb[0]
         orders = [Order(first, way, world.caption(), seed) for way in ways]
@@ -34,7 +34,7 @@ def measure(bench: Bench) -> None:
         found["model"].append(scores(made, truths))
         found["copied"].append(scores(first.expand_as(truths), truths))
         if bounded:
-            again = [reconstructed(bench.flyer.vae, film(scene, way).rgb)[list(COMPARED)] for way in ways]
+            again = [reconstructed(bench.flyer, film(scene, way).rgb)[list(COMPARED)] for way in ways]
             found["ceiling"].append(scores(torch.stack(again), truths))
         bench.progress("control", number + 1, len(seeds))
     tables = {name: torch.stack(rows) for name, rows in found.items()}
@@ -46,7 +46,7 @@ def measure(bench: Bench) -> None:
 
 
 def scores(made: Tensor, truths: Tensor) -> Tensor:
-    """made, truths (13, F, H, W, 3) -> (13, 13) dB: made along path i against the truth of path j, frames pooled."""
+    """made, truths (13, F, H, W, 3) -> (13, 13) dB, frames pooled: made along path i against truth j."""
     return torch.stack([metrics.psnr(one.expand_as(truths), truths, pool=3) for one in made]).cpu()
 
 
@@ -60,26 +60,18 @@ def by_axis(match: metrics.BestMatch) -> dict[str, float]:
 
 
 def figures(tables: dict[str, Tensor]) -> list[Figure]:
-    """tables {"model", "ceiling", "copied"}: (N, 13, 13). The wrong path is the neighbour in the list of 13."""
+    """tables {"model", "ceiling", "copied"}: (N, 13, 13). The wrong path is the neighbour in the list."""
     found = {name: metrics.best_match(table) for name, table in tables.items()}
     found["wrong"] = metrics.best_match(tables["model"].roll(1, dims=1))
-    names = ("model", "ceiling", "copied", "wrong")
-    axes = {name: by_axis(found[name]) for name in names}
+    axes = {name: by_axis(match) for name, match in found.items()}
     weakest = min(axes["model"], key=lambda axis: axes["model"][axis])
-    flights = found["model"].hits.numel()
-    rows = [
-        Figure("control", "control: the commanded path is the best match", *_row([found[n].share for n in names], "%"),
-               at_least=0.85, stretch=0.97, note=f"{flights} flights; chance 8%"),
-        Figure("control", "control: weakest axis", *_row([axes[n][weakest] for n in names], "%"),
-               at_least=0.60, stretch=0.85, note=weakest),
-        Figure("control", "control: right path above the mean of the wrong ones",
-               *_row([found[n].margin for n in names], "dB"), at_least=6, stretch=9),
-    ]  # fmt: skip
-    rows += [
-        Figure("control", f"control: {axis}", *_row([axes[n][axis] for n in names], "%")) for axis in AXES
+    title, flights = "control: the commanded path is the best match", found["model"].hits.numel()
+    share = {name: match.share for name, match in found.items()}
+    margin = {name: match.margin for name, match in found.items()}
+    by = {axis: {name: shares[axis] for name, shares in axes.items()} for axis in AXES}
+    return [
+        row("control", title, share, "%", at_least=0.85, stretch=0.97, note=f"{flights} flights; chance 8%"),
+        row("control", "control: weakest axis", by[weakest], "%", at_least=0.60, stretch=0.85, note=weakest),
+        row("control", "control: right path above the mean of the wrong", margin, at_least=6, stretch=9),
+        *(row("control", f"control: {axis}", by[axis], "%") for axis in AXES),
     ]
-    return rows
-
-
-def _row(values: list[float], unit: str) -> tuple:
-    return values[0], unit, *values[1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -49,9 +50,15 @@ class Figure:
         return {"dB": f"{value:.1f}", "%": f"{100 * value:.0f}%"}.get(self.unit, f"{value:.2f}")
 
 
+def row(section: str, name: str, values: Mapping[str, float], unit: str = "dB", **more: Any) -> Figure:
+    """A figure of the model's value and of its bounds', where there are any; more: thresholds and note."""
+    bounds = (values.get(bound) for bound in ("ceiling", "copied", "wrong"))
+    return Figure(section, name, values["model"], unit, *bounds, **more)
+
+
 @dataclass
 class Report:
-    """Everything that one evaluation found. `about` says of what and how; `details` holds the parts of figures."""
+    """All that one evaluation found. `about` says of what and how; `details` holds the parts of figures."""
 
     about: dict[str, Any]
     figures: list[Figure] = field(default_factory=list)
@@ -69,17 +76,10 @@ class Report:
             title=f"{about['model']}: {about['clips']} held-out worlds, {about['steps']} steps",
             title_justify="left",
         )
-        for name in (
-            "figure",
-            "model",
-            "VAE's ceiling",
-            "first frame, copied",
-            "wrong path",
-            "at least",
-            "stretch",
-            "",
-        ):
-            table.add_column(name, justify="left" if name in ("figure", "") else "right", overflow="fold")
+        table.add_column("figure", overflow="fold")
+        for name in ("model", "VAE's ceiling", "first frame, copied", "wrong path", "at least", "stretch"):
+            table.add_column(name, justify="right", overflow="fold")
+        table.add_column("")
         section = None
         for figure in self.figures:
             if section not in (None, figure.section):

@@ -1,4 +1,4 @@
-"""What evaluation looks at: the truth along a path, what the autoencoder makes of it, and what the model flies."""
+"""What evaluation looks at: the truth along a path, what the VAE makes of it, and what the model flies."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from flythrough.camera.path import CameraPath
+from flythrough.evaluate.paths import Camera
 from flythrough.grid import latent_frames_covering
 from flythrough.vae.base import VideoVAE
 from flythrough.worlds.render import Frames, RenderScene, prepare, render
@@ -18,7 +19,7 @@ from flythrough.worlds.world import World
 
 @dataclass(frozen=True)
 class Order:
-    """One flight to make: the first frame (H, W, 3) uint8, where the camera goes, the words, and the noise's seed."""
+    """One flight to make: the first frame (H, W, 3) uint8, where the camera goes, the words, the seed."""
 
     first: Tensor
     path: CameraPath
@@ -27,19 +28,25 @@ class Order:
 
 
 class Flyer(Protocol):
-    """A model that flies. Orders of one call have paths of equal length."""
+    """A model that flies. Orders of one call have paths of equal length.
 
+    camera   the pictures it makes: size and frames a second
+    dtype    what its VAE computes with
+    """
+
+    camera: Camera
     device: torch.device
+    dtype: torch.dtype
     vae: VideoVAE
     at_once: int  # how many orders fit into one batch
 
     def fly(self, orders: Sequence[Order]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Chunk by chunk: frames (B, f, H, W, 3) uint8, the first one included, and their latents (B, C, t, h, w)."""
+        """Chunk by chunk: frames (B, f, H, W, 3) uint8 from the first one on, latents (B, C, t, h, w)."""
         ...
 
 
 def flown(flyer: Flyer, orders: Sequence[Order]) -> Iterator[tuple[Order, Tensor, Tensor]]:
-    """Every order with all its frames (F, H, W, 3) and latents (C, T, h, w), as many at once as the flyer likes."""
+    """Every order with all its frames (F, H, W, 3) and latents (C, T, h, w)."""
     for start in range(0, len(orders), flyer.at_once):
         batch = orders[start : start + flyer.at_once]
         chunks = list(flyer.fly(batch))
@@ -51,16 +58,15 @@ def flown(flyer: Flyer, orders: Sequence[Order]) -> Iterator[tuple[Order, Tensor
 def kept(
     chunks: Iterable[tuple[Tensor, Tensor]], frames: Sequence[int]
 ) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
-    """From a long flight only some frames {frame: (B, H, W, 3)} and the latents of their groups {frame: (B, C, h, w)}."""
+    """Of a long flight only some: frames {frame: (B, H, W, 3)}, their latents {frame: (B, C, h, w)}."""
     wanted, pictures, latents, begin = set(frames), {}, {}, 0
     for video, chunk in chunks:
         for index in range(video.shape[1]):
             frame = begin + index
             if frame in wanted:
                 pictures[frame] = video[:, index]
-                latents[frame] = chunk[
-                    :, :, latent_frames_covering(frame + 1) - latent_frames_covering(begin + 1)
-                ]
+                number = latent_frames_covering(frame + 1) - latent_frames_covering(begin + 1)
+                latents[frame] = chunk[:, :, number]
         begin += video.shape[1]
     return pictures, latents
 
@@ -83,17 +89,17 @@ def film(scene: RenderScene, path: CameraPath, frames: Sequence[int] | None = No
 
 
 @torch.no_grad()
-def encoded(vae: VideoVAE, frames: Tensor) -> Tensor:
-    """frames (F, H, W, 3) uint8 -> latents (1, C, T, h, w)."""
-    return vae.encode(to_video(frames)[None])
+def encoded(flyer: Flyer, frames: Tensor) -> Tensor:
+    """frames (F, H, W, 3) uint8 -> latents (1, C, T, h, w) float32."""
+    return flyer.vae.encode(to_video(frames)[None].to(flyer.device, flyer.dtype)).float()
 
 
 @torch.no_grad()
-def reconstructed(vae: VideoVAE, frames: Tensor) -> Tensor:
-    """frames (F, H, W, 3) uint8, encoded and decoded: the best that a model on this autoencoder could show."""
-    latents, state, parts = encoded(vae, frames), None, []
-    for chunk in latents.split(4, dim=2):
-        video, state = vae.decode_chunk(chunk, state)
+def reconstructed(flyer: Flyer, frames: Tensor) -> Tensor:
+    """frames (F, H, W, 3) uint8, encoded and decoded: the best that a model on this VAE could show."""
+    state, parts = None, []
+    for chunk in encoded(flyer, frames).to(flyer.dtype).split(4, dim=2):
+        video, state = flyer.vae.decode_chunk(chunk, state)
         parts.append(to_bytes(video)[0])
     return torch.cat(parts)
 

@@ -42,9 +42,9 @@ def psnr(pictures: Tensor, truth: Tensor, *, pool: int = 2) -> Tensor:
 
 
 def pooled_psnr(errors: Tensor, pixels: Tensor) -> Tensor:
-    """One PSNR of many pictures: summed squared errors (B,) over their numbers of pixels (B,); NaN without pixels.
+    """One PSNR of many pictures: summed squared errors (B,) over numbers of pixels (B,); NaN without pixels.
 
-    Decibels of single pixels or of nearly empty masks are never averaged: a few easy pixels would blow the mean up.
+    Decibels of nearly empty masks are never averaged: a few easy pixels would blow the mean up.
     """
     total = pixels.double().sum()
     return decibels(errors.double().sum() / total) if total > 0 else torch.tensor(torch.nan)
@@ -85,7 +85,7 @@ def worst_tenth(values: Tensor) -> Tensor:
 
 
 def spread(latents: Tensor) -> Tensor:
-    """latents (B, C, T, H, W) -> (B, T): the standard deviation over the cells of a frame, mean over channels.
+    """latents (B, C, T, H, W) -> (B, T): standard deviation over the cells of a frame, mean over channels.
 
     A picture that fades to fog has little of it, whatever its colour.
     """
@@ -94,7 +94,7 @@ def spread(latents: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class BestMatch:
-    """hits (N, P) bool: the commanded path was the best match. margins (N, P): dB above the mean of the others."""
+    """hits (N, P) bool: the commanded path was the best match. margins (N, P): dB above the others' mean."""
 
     hits: Tensor
     margins: Tensor
@@ -113,7 +113,7 @@ class BestMatch:
 
 
 def best_match(scores: Tensor) -> BestMatch:
-    """scores (N, P, P): how well what was made along path i fits the truth of path j (PSNR). A tie is a miss."""
+    """scores (N, P, P): PSNR of what was made along path i against the truth of path j. A tie is a miss."""
     paths = scores.shape[-1]
     right = scores.diagonal(dim1=-2, dim2=-1)
     own = torch.eye(paths, dtype=torch.bool, device=scores.device)

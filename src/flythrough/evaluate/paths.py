@@ -1,25 +1,37 @@
-"""The paths that evaluation flies: random ones, one axis at a time, out and back, a minute long, and turns."""
+"""The paths that evaluation flies: random, one axis at a time, out and back, a minute long, and turns."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.random import Generator
 from scipy.ndimage import gaussian_filter1d
-from torch import Tensor
 
+from flythrough.camera.intrinsics import from_fov
 from flythrough.camera.path import CameraPath
 from flythrough.worlds.hashing import Floats
 from flythrough.worlds.walks import AXES, Poses, random_walk, viewpoint
 from flythrough.worlds.world import World
 
-FOV_DEG = 70.0
-HEIGHT, WIDTH, FPS = 256, 448, 16.0
 MOVING = {"walk": 0.5, "single_axis": 0.35, "orbit": 0.15}  # not those that end where they began
 SINGLE = ("still", *(f"{sign}{axis}" for axis in AXES for sign in "+-"))  # the 13 of the control test
 SPEED, TURN_DEG = 1.0, 12.0  # metres and degrees a second along one axis
+
+
+@dataclass(frozen=True)
+class Camera:
+    """What every path is filmed with: pixels, frames a second, and degrees across the picture."""
+
+    height: int = 256
+    width: int = 448
+    fps: float = 16.0
+    fov_deg: float = 70.0
+
+    def path(self, poses: Poses) -> CameraPath:
+        lens = from_fov(self.fov_deg, self.height, self.width)
+        return CameraPath(poses.c2w(), lens, self.height, self.width, self.fps)
 
 
 def stream(seed: int, purpose: str) -> Generator:
@@ -38,7 +50,9 @@ def travel(path: CameraPath) -> tuple[float, float]:
     return float(move[:, :3, 3].norm(dim=1).max()), float(torch.rad2deg(cosine.clamp(-1, 1).acos()).max())
 
 
-def flight(world: World, frames: int, purpose: str = "flight", style: str | None = None) -> CameraPath:
+def flight(
+    world: World, camera: Camera, frames: int, purpose: str = "flight", style: str | None = None
+) -> CameraPath:
     """A random path of the kind that training flies, from the world's seed. Always one that moves.
 
     Still clips and those that come back are left out: there a copy of the first frame would look like skill.
@@ -47,7 +61,9 @@ def flight(world: World, frames: int, purpose: str = "flight", style: str | None
     path = None
     for _ in range(20):
         drawn = style or str(rng.choice(list(MOVING), p=list(MOVING.values())))
-        path = random_walk(world, frames, rng, height=HEIGHT, width=WIDTH, fps=FPS, style=drawn)
+        path = random_walk(
+            world, frames, rng, height=camera.height, width=camera.width, fps=camera.fps, style=drawn
+        )
         metres, degrees = travel(path)
         if metres > 0.5 or degrees > 10:
             break
@@ -61,57 +77,60 @@ def elsewhere(world: World, path: CameraPath, others: list[CameraPath]) -> Camer
     return next((other for other in moved if free(world, other)), moved[0])
 
 
-def single_axis_set(world: World, frames: int) -> list[CameraPath]:
+def single_axis_set(world: World, camera: Camera, frames: int) -> list[CameraPath]:
     """13 paths from one view, in the order of SINGLE: still, and each axis both ways at a constant rate.
 
-    The view is drawn until none of them hits anything; where no place has that much room (indoors), the metres
-    shrink together, and the degrees stay.
+    The view is drawn until none of them hits anything; where no place has that much room (indoors), the
+    metres shrink together, and the degrees stay.
     """
     rng = stream(world.seed, "control")
+    turn = np.radians(TURN_DEG) / camera.fps
     paths: list[CameraPath] = []
     for speed in (SPEED, 0.6 * SPEED, 0.4 * SPEED, 0.25 * SPEED):
         for _ in range(40):
             position, yaw = viewpoint(world, rng)
-            paths = [_single(name, position, yaw, frames, speed) for name in SINGLE]
+            paths = [
+                camera.path(_single(name, position, yaw, frames, speed / camera.fps, turn)) for name in SINGLE
+            ]
             if all(free(world, path) for path in paths):
                 return paths
     return paths
 
 
-def out_and_back(world: World, frames: int) -> CameraPath:
+def out_and_back(world: World, camera: Camera, frames: int) -> CameraPath:
     """A walk of (frames + 1) / 2 poses and exactly the same way back."""
-    out = flight(world, (frames + 1) // 2, "out and back", "walk")
+    out = flight(world, camera, (frames + 1) // 2, "out and back", "walk")
     return out.joined(out.reversed())
 
 
-def tilt_down(position: Floats, yaw: float, frames: int) -> CameraPath:
-    """From looking up at the sky down to the place, then slowly on."""
+def tilt_down(camera: Camera, position: Floats, yaw: float, frames: int) -> CameraPath:
+    """From looking up at the sky down to the place in 3 of 5 seconds, then still."""
     share = np.clip(np.arange(frames) / (0.6 * (frames - 1)), 0, 1)
     angles = np.zeros((frames, 3))
     angles[:, 0] = yaw
     angles[:, 1] = np.radians(30 - 36 * (share * share * (3 - 2 * share)))
-    return _path(Poses(np.tile(position, (frames, 1)), angles))
+    return camera.path(Poses(np.tile(position, (frames, 1)), angles))
 
 
-def glance(position: Floats, yaw: float, pitch_deg: float) -> CameraPath:
+def glance(camera: Camera, position: Floats, yaw: float, pitch_deg: float) -> CameraPath:
     """One frame, looking up by pitch_deg."""
-    return _path(Poses(position[None], np.array([[yaw, np.radians(pitch_deg), 0.0]])))
+    return camera.path(Poses(position[None], np.array([[yaw, np.radians(pitch_deg), 0.0]])))
 
 
-def turn_round(position: Floats, yaw: float, frames: int) -> CameraPath:
+def turn_round(camera: Camera, position: Floats, yaw: float, frames: int) -> CameraPath:
     """A level turn to the right by 120 degrees on the spot."""
     share = np.linspace(0, 1, frames)
     angles = np.zeros((frames, 3))
     angles[:, 0] = yaw + np.radians(120) * (share * share * (3 - 2 * share))
-    return _path(Poses(np.tile(position, (frames, 1)), angles))
+    return camera.path(Poses(np.tile(position, (frames, 1)), angles))
 
 
-def tour(world: World, frames: int) -> CameraPath:
-    """A long walk that looks where it goes: it turns before it would hit something, and follows the ground."""
+def tour(world: World, camera: Camera, frames: int) -> CameraPath:
+    """A long walk that looks where it goes: it turns before it hits something, and follows the ground."""
     rng = stream(world.seed, "tour")
     best, most = None, -1.0
     for attempt in range(6):
-        path = _stroll(world, frames, rng, 0.8**attempt)
+        path = _stroll(world, camera, frames, rng, 0.8**attempt)
         share = float(world.free(path.positions[::2]).double().mean())
         if share > most:
             best, most = path, share
@@ -121,12 +140,12 @@ def tour(world: World, frames: int) -> CameraPath:
     return best
 
 
-def _stroll(world: World, frames: int, rng: Generator, calm: float) -> CameraPath:
+def _stroll(world: World, camera: Camera, frames: int, rng: Generator, calm: float) -> CameraPath:
     """Every half second: the turn nearest to the wished one whose next two seconds are free."""
     position, yaw = viewpoint(world, rng)
     low, high = world.scene.speed
     speed = calm * rng.uniform(low, 0.5 * (low + high))
-    step, here, heading = 8 / FPS, position[[0, 2]], yaw
+    step, here, heading = 8 / camera.fps, position[[0, 2]], yaw
     eye = -position[1] - float(world.scene.ground(here[None])[0])
     turns = np.radians([0, 8, -8, 16, -16, 24, -24, 36, -36])
     headings, speeds, wish = [], [], 0.0
@@ -150,35 +169,25 @@ def _stroll(world: World, frames: int, rng: Generator, calm: float) -> CameraPat
     at = np.arange(frames + 8) / 8
     angle = gaussian_filter1d(np.interp(at, np.arange(len(headings)), headings), 5, mode="nearest")[:frames]
     pace = gaussian_filter1d(np.interp(at, np.arange(len(speeds)), speeds), 5, mode="nearest")[:frames]
-    steps = (pace / FPS)[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    steps = (pace / camera.fps)[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
     places = position[[0, 2]] + np.cumsum(steps, axis=0) - steps[0]
     up = gaussian_filter1d(world.scene.ground(places), 14, mode="nearest") + eye
     sway = gaussian_filter1d(rng.normal(size=(frames + 256, 2)), 24, axis=0)[128 : 128 + frames]
     sway = np.radians([5.0, 2.0]) * sway / max(1e-6, float(np.abs(sway).max()))
     angles = np.stack([angle, sway[:, 0], sway[:, 1]], axis=1)
-    return _path(Poses(np.stack([places[:, 0], -up, places[:, 1]], axis=1), angles))
+    return camera.path(Poses(np.stack([places[:, 0], -up, places[:, 1]], axis=1), angles))
 
 
-def _single(name: str, position: Floats, yaw: float, frames: int, speed: float) -> CameraPath:
+def _single(name: str, position: Floats, yaw: float, frames: int, metres: float, radians: float) -> Poses:
+    """So many metres, or radians, a frame along one axis."""
     moved, angles = np.tile(position, (frames, 1)), np.tile([yaw, 0.0, 0.0], (frames, 1))
-    if name != "still":
-        sign, axis = (1 if name[0] == "+" else -1), name[1:]
-        seconds = sign * np.arange(frames) / FPS
-        if axis in "xyz":
-            way = {"x": (np.cos(yaw), 0, -np.sin(yaw)), "y": (0, 1, 0), "z": (np.sin(yaw), 0, np.cos(yaw))}[
-                axis
-            ]
-            moved = moved + speed * seconds[:, None] * np.array(way)
-        else:
-            angles[:, ("yaw", "pitch", "roll").index(axis)] += np.radians(TURN_DEG) * seconds
-    return _path(Poses(moved, angles))
-
-
-def _path(poses: Poses) -> CameraPath:
-    return CameraPath(poses.c2w(), lens(), HEIGHT, WIDTH, FPS)
-
-
-def lens() -> Tensor:
-    """(4,) fx fy cx cy of FOV_DEG across the picture."""
-    focal = 0.5 * WIDTH / np.tan(np.radians(FOV_DEG) / 2)
-    return torch.tensor([focal, focal, WIDTH / 2, HEIGHT / 2], dtype=torch.float64)
+    if name == "still":
+        return Poses(moved, angles)
+    steps, axis = (1 if name[0] == "+" else -1) * np.arange(frames), name[1:]
+    right, ahead = (np.cos(yaw), 0, -np.sin(yaw)), (np.sin(yaw), 0, np.cos(yaw))
+    if axis in "xyz":
+        way = {"x": right, "y": (0, 1, 0), "z": ahead}[axis]
+        moved = moved + metres * steps[:, None] * np.array(way)
+    else:
+        angles[:, ("yaw", "pitch", "roll").index(axis)] += radians * steps
+    return Poses(moved, angles)

@@ -1,16 +1,17 @@
 """Do words decide what comes into view? Two prompts, one first frame, one path, and a judge of places.
 
-The judge is a logistic classifier of the renderer's own label of a world, its kind. It reads one cell of 32x32 pixels
-at a time: the cell's VAE latents (of the picture as a still), its mean colour, the colour's spread, and the row. It
-is fitted on renders of training worlds, as they are and after the VAE, and is applied to the cells of the last frame
-that the first frame did not show. Of two kinds it names the one with the higher mean log-probability over those
-cells. Both prompts of a pair speak of the same time of day, so the light gives nothing away.
+The judge is a logistic classifier of the renderer's own label of a world, its kind. It reads one cell of
+32x32 pixels at a time: its VAE latents (of the picture as a still), its mean colour, the colour's spread, and
+its row. It is fitted on renders of training worlds, as they are and after the VAE, and is applied to those
+cells of the last frame that the first frame did not show. Of two kinds it names the one with the higher mean
+log-probability over those cells. Both prompts of a pair speak of the same time of day, so the light gives
+nothing away.
 
 Two ways to ask:
   tilt   the first frame looks up and shows (almost) only sky; the camera tilts down to what the prompt names.
-  turn   the first frame shows a place of one of the two kinds; the camera turns by 120 degrees. One prompt agrees with
-         the picture, the other one contradicts it. A model that trusts the picture alone scores 50%.
-In both, half of the frames come from either kind, and a judge that always says the same is right in half the cases.
+  turn   the first frame shows a place of one of the two kinds; the camera turns by 120 degrees. One prompt
+         agrees with the picture, the other one contradicts it. A model that trusts the picture scores 50%.
+In both, half of the frames come from either kind: a judge that always says the same is right half the time.
 """
 
 from __future__ import annotations
@@ -25,10 +26,9 @@ from torch.nn import functional
 from flythrough.camera.path import CameraPath
 from flythrough.evaluate import paths
 from flythrough.evaluate.bench import Bench
-from flythrough.evaluate.figures import Figure
-from flythrough.evaluate.film import Order, encoded, film, flown, reconstructed, scene_of
+from flythrough.evaluate.figures import row
+from flythrough.evaluate.film import Flyer, Order, encoded, film, flown, reconstructed, scene_of
 from flythrough.evaluate.visibility import seen_in_first
-from flythrough.vae.base import VideoVAE
 from flythrough.worlds.captions import caption
 from flythrough.worlds.mesh import Label
 from flythrough.worlds.walks import viewpoint
@@ -38,6 +38,8 @@ KINDS = ("lake", "snow", "wood", "desert", "village", "terraces", "hills", "cany
 CELL = 32
 FRAMES = 81
 SKY = 0.85  # at least so much of a tilt's first frame is sky
+THRESHOLDS = {"tilt": (0.70, 0.90), "turn": (None, None)}
+SHARES = ("model", "ceiling", "copied", "ordered")
 
 
 @dataclass
@@ -77,13 +79,12 @@ def fit(features: Tensor, kinds: Tensor, decay: float = 1e-3, steps: int = 60) -
     return Judge(weight.detach(), bias.detach(), mean, std)
 
 
-def cells(vae: VideoVAE, picture: Tensor) -> Tensor:
+def cells(flyer: Flyer, picture: Tensor) -> Tensor:
     """A picture (H, W, 3) uint8 -> features (h w, D) of its cells."""
-    latents = encoded(vae, picture[None])[0, :, 0].float()  # (C, h, w)
+    latents = encoded(flyer, picture[None])[0, :, 0]  # (C, h, w)
     rows, columns = latents.shape[1:]
-    blocks = (
-        (picture.float() / 255).unflatten(1, (columns, CELL)).unflatten(0, (rows, CELL))
-    )  # (h, 32, w, 32, 3)
+    colors = picture.to(latents.device).float() / 255
+    blocks = colors.unflatten(1, (columns, CELL)).unflatten(0, (rows, CELL))  # (h, 32, w, 32, 3)
     mean, spread = blocks.mean((1, 3)), blocks.std((1, 3))
     row = functional.one_hot(torch.arange(rows, device=latents.device), rows).float()
     row = row[:, None].expand(rows, columns, rows)
@@ -104,8 +105,8 @@ def trained_judge(bench: Bench, worlds: int) -> Judge:
             world = World.from_seed(seed, "train", kind)
             for view in range(3):
                 picture = _view(bench, world, view)
-                for shown in (picture, reconstructed(bench.flyer.vae, picture[None])[0]):
-                    features.append(cells(bench.flyer.vae, shown))
+                for shown in (picture, reconstructed(bench.flyer, picture[None])[0]):
+                    features.append(cells(bench.flyer, shown))
                     kinds.append(index)
             bench.progress("prompts: judge", index * worlds + seed + 1, len(KINDS) * worlds)
     label = torch.tensor(kinds, device=features[0].device).repeat_interleave(len(features[0]))
@@ -116,20 +117,17 @@ def measure(bench: Bench) -> None:
     """As many pairs of prompts as half the worlds, once by tilting and once by turning."""
     pairs = len(bench.some(1 / 2))
     pairs += pairs % 2  # half of the first frames from either kind
-    judge = trained_judge(bench, worlds=max(4, len(bench.seeds)))
-    for number, way in enumerate(("tilt", "turn")):
+    judge = trained_judge(bench, worlds=min(16, max(4, len(bench.seeds))))
+    for way in THRESHOLDS:
         rows = _asked(bench, judge, way, pairs)
-        share = {
-            name: float(np.mean([row[name] for row in rows]))
-            for name in ("follows", "ceiling", "copied", "ordered")
-        }
+        share = {name: float(np.mean([case[name] for case in rows])) for name in SHARES}
         name = "from the sky down" if way == "tilt" else "120 degrees round, against the picture"
+        note, (least, stretch) = f"{2 * pairs} flights; chance 50%", THRESHOLDS[way]
         bench.report.figures += [
-            Figure("prompts", f"what comes into view follows the prompt, {name}", share["follows"], "%",
-                   ceiling=share["ceiling"], copied=share["copied"], at_least=None if number else 0.70,
-                   stretch=None if number else 0.90, note=f"{2 * pairs} flights; chance 50%"),
-            Figure("prompts", f"of two prompts, the right one gets the higher score, {name}", share["ordered"], "%",
-                   note="chance 50%"),
+            row("prompts", f"what comes into view follows the prompt, {name}", share, "%",
+                at_least=least, stretch=stretch, note=note),
+            row("prompts", f"of two prompts, the right one gets the higher score, {name}",
+                {"model": share["ordered"]}, "%", note="chance 50%"),
         ]  # fmt: skip
         bench.report.details[f"prompts: {way}"] = rows
 
@@ -150,15 +148,16 @@ def _asked(bench: Bench, judge: Judge, way: str, pairs: int) -> list[dict]:
     cases = [_case(bench, way, number) for number in range(pairs)]
     orders = [order for case in cases for order in case.orders]
     flights = flown(bench.flyer, orders)
-    vae, rows = bench.flyer.vae, []
+    flyer, rows = bench.flyer, []
     for number, case in enumerate(cases):
         kinds = case.kind, case.other
-        odds = [judge.log_odds(cells(vae, next(flights)[1][-1]), case.new, *kinds) for _ in kinds]
-        truth = judge.log_odds(cells(vae, reconstructed(vae, case.truth[None])[0]), case.new, *kinds)
-        copied = judge.log_odds(cells(vae, case.orders[0].first), case.new, *kinds)
+        odds = [judge.log_odds(cells(flyer, next(flights)[1][-1]), case.new, *kinds) for _ in kinds]
+        again = reconstructed(flyer, case.truth[None])[0]
+        truth = judge.log_odds(cells(flyer, again), case.new, *kinds)
+        copied = judge.log_odds(cells(flyer, case.orders[0].first), case.new, *kinds)
         rows.append({
             "kind": case.kind, "other": case.other, "prompts": [order.prompt for order in case.orders],
-            "log_odds": odds, "log_odds_truth": truth, "follows": ((odds[0] > 0) + (odds[1] < 0)) / 2,
+            "log_odds": odds, "log_odds_truth": truth, "model": ((odds[0] > 0) + (odds[1] < 0)) / 2,
             "ordered": float(odds[0] > odds[1]), "ceiling": float(truth > 0),
             "copied": ((copied > 0) + (copied < 0)) / 2, "new_cells": int(case.new.sum()),
         })  # fmt: skip
@@ -167,18 +166,18 @@ def _asked(bench: Bench, judge: Judge, way: str, pairs: int) -> list[dict]:
 
 
 def _case(bench: Bench, way: str, number: int) -> Case:
-    """Two kinds that know the same time of day; the frame is of the first one. Cases 2k and 2k + 1 swap them."""
+    """Two kinds at the same time of day; the frame is of the first one. Cases 2k and 2k + 1 swap them."""
     rng = paths.stream(bench.seeds[0] + number // 2, "prompts")
     kinds = list(rng.choice(KINDS, 2, replace=False))
     seed = int(rng.integers(2**31))
-    worlds = [
-        World.from_seed(seed, "test", str(kind)) for kind in (kinds if number % 2 == 0 else kinds[::-1])
-    ]
+    ordered = kinds if number % 2 == 0 else kinds[::-1]
+    worlds = [World.from_seed(seed, "test", str(kind)) for kind in ordered]
     world = worlds[0]
     time = world.attributes["time"]
-    path = (
-        _sky_first(bench, world, rng) if way == "tilt" else paths.turn_round(*viewpoint(world, rng), FRAMES)
-    )
+    if way == "tilt":
+        path = _sky_first(bench, world, rng)
+    else:
+        path = paths.turn_round(bench.flyer.camera, *viewpoint(world, rng), FRAMES)
     shot = film(scene_of(world, [path], bench.device), path, [0, FRAMES - 1])
     lens = path.intrinsics
     seen = seen_in_first(shot.depth[1:], path.c2w[-1:], lens[-1:], shot.depth[0], path.c2w[0], lens[0])[0]
@@ -190,11 +189,12 @@ def _case(bench: Bench, way: str, number: int) -> Case:
 
 
 def _sky_first(bench: Bench, world: World, rng: np.random.Generator) -> CameraPath:
-    """A tilt down from the view, of a dozen, that shows the most sky first; the first one that shows enough."""
+    """A tilt down from a view that first shows enough sky; of a dozen, the one that shows the most."""
     best, most = None, -1.0
     for _ in range(12):
-        path = paths.tilt_down(*viewpoint(world, rng), FRAMES)
-        label = film(scene_of(world, [path], bench.device), path.resized(64, 112), [0]).label
+        path = paths.tilt_down(bench.flyer.camera, *viewpoint(world, rng), FRAMES)
+        small = path.resized(path.height // 4, path.width // 4)
+        label = film(scene_of(world, [path], bench.device), small, [0]).label
         share = float((label == Label.SKY).float().mean())
         if share > most:
             best, most = path, share
@@ -207,5 +207,5 @@ def _sky_first(bench: Bench, world: World, rng: np.random.Generator) -> CameraPa
 def _view(bench: Bench, world: World, number: int) -> Tensor:
     """What a level camera (a little up or down) sees from anywhere in a world."""
     rng = paths.stream(world.seed, f"judge {number}")
-    path = paths.glance(*viewpoint(world, rng), float(rng.uniform(-8, 4)))
+    path = paths.glance(bench.flyer.camera, *viewpoint(world, rng), float(rng.uniform(-8, 4)))
     return film(scene_of(world, [path], bench.device), path).rgb[0]

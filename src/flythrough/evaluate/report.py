@@ -1,4 +1,4 @@
-"""`flythrough evaluate`: all figures of a model on held-out worlds, as a table, as JSON and as a contact sheet."""
+"""`flythrough evaluate`: all figures of a model on held-out worlds: a table, JSON and a contact sheet."""
 
 from __future__ import annotations
 
@@ -29,21 +29,25 @@ def run(
     progress: Progress | None = None,
     *,
     device: str | None = None,
+    text_folder: Path | None = None,
     show: bool = True,
 ) -> Report:
     """Evaluate a model on worlds of the test split.
 
-    model     a preset, or a folder with weights
-    clips     number of worlds; seeds (a, b) asks for the worlds a .. b - 1 instead
-    parts     some of PARTS, all by default
-    out       where the JSON goes; a contact sheet of truth above generated goes beside it as .png
-    progress  called with (part, done, of how many)
-    show      print the table
+    model        a preset, or a folder with weights
+    clips        number of worlds; seeds (a, b) asks for the worlds a .. b - 1 instead
+    parts        some of PARTS, all by default
+    out          where the JSON goes; a contact sheet of truth above generated goes beside it as .png
+    progress     called with (part, done, of how many)
+    text_folder  the text encoder's files, where the package that ships them is not installed
+    show         print the table
     """
     parts, numbers = _checked(clips, seeds, steps, out, parts)
+    if text_folder is not None and not text_folder.is_dir():
+        raise InputError(f"{text_folder}: there is no such folder; expected the files of all-MiniLM-L6-v2")
     from flythrough.evaluate.flyer import ModelFlyer
 
-    flyer = ModelFlyer.load(model, steps=steps, device=device)
+    flyer = ModelFlyer.load(model, steps=steps, device=device, text_folder=text_folder)
     report = examine(flyer, numbers, parts, progress, about={"model": model, "steps": steps}, out=out)
     if show:
         from rich.console import Console
@@ -74,7 +78,7 @@ def examine(
         bench.progress = progress
     for name, measure in _measures(parts).items():
         begin = time.monotonic()
-        with torch.inference_mode():
+        with torch.no_grad():
             measure(bench)
         report.about["seconds"][name] = round(time.monotonic() - begin, 1)
         if out is not None:
@@ -83,7 +87,7 @@ def examine(
 
 
 def write(bench: Bench, out: Path) -> None:
-    """The report as JSON at `out`, and the contact sheet beside it if anything was flown; whole or not at all."""
+    """The report as JSON at `out`, the contact sheet beside it if anything was flown; whole or not at all."""
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(out.name + ".part")
     part.write_text(json.dumps(bench.report.as_json(), indent=1))
@@ -102,8 +106,11 @@ def _measures(parts: Sequence[str]) -> dict:
     filmed = " + ".join(part for part in ("vae", "truth") if part in parts)
     measures = {filmed: lambda bench: truth.measure(bench, vae=vae, flights=flights)} if filmed else {}
     others = {
-        "control": control.measure, "back": journeys.out_and_back, "minute": journeys.minute, "prompts": prompts.measure
-    }  # fmt: skip
+        "control": control.measure,
+        "back": journeys.out_and_back,
+        "minute": journeys.minute,
+        "prompts": prompts.measure,
+    }
     return measures | {name: measure for name, measure in others.items() if name in parts}
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from flythrough.evaluate import metrics, paths
 from flythrough.evaluate.bench import Bench
-from flythrough.evaluate.figures import Figure
+from flythrough.evaluate.figures import Figure, row
 from flythrough.evaluate.film import Order, film, flown, reconstructed, scene_of
 from flythrough.evaluate.visibility import seen_in_first
 from flythrough.worlds.world import World
@@ -24,7 +24,7 @@ SEEN = {"1 s": (28.0, 30.0), "5 s": (24.0, 27.0)}
 
 @dataclass
 class Clip:
-    """A world filmed along its path. video (81, H, W, 3); seen {moment: mask (H, W)}; wrong {moment: (H, W, 3)}."""
+    """A world filmed along its path: video (81, H, W, 3), and by moment: seen (H, W), wrong (H, W, 3)."""
 
     order: Order
     kind: str
@@ -56,16 +56,14 @@ class Tally:
 def measure(bench: Bench, *, vae: bool, flights: bool) -> None:
     """Film every clip once; add the autoencoder's figures, the flights' figures, or both, to the report."""
     tally, seeds, step = Tally(), bench.seeds, bench.flyer.at_once
-    every = [paths.flight(World.from_seed(seed, "test"), FRAMES) for seed in seeds]
+    camera = bench.flyer.camera
+    every = [paths.flight(World.from_seed(seed, "test"), camera, FRAMES) for seed in seeds]
     done = 0
     for start in range(0, len(seeds), step):
         numbers = range(start, min(start + step, len(seeds)))
         clips = [_filmed(bench, number, every) for number in numbers]
-        made = (
-            [video for _, video, _ in flown(bench.flyer, [c.order for c in clips])]
-            if flights
-            else [None] * len(clips)
-        )
+        orders = [clip.order for clip in clips]
+        made = [video for _, video, _ in flown(bench.flyer, orders)] if flights else [None] * len(clips)
         for clip, video in zip(clips, made, strict=True):
             _weigh(bench, tally, clip, video, frames=vae)
             done += 1
@@ -73,7 +71,7 @@ def measure(bench: Bench, *, vae: bool, flights: bool) -> None:
     if vae:
         bench.report.figures += _vae_figures(tally)
     if flights:
-        bench.report.figures += _flight_figures(tally)
+        bench.report.figures += _flight_figures(tally, camera.height * camera.width)
     bench.report.details["clips"] = {
         "seed": seeds, "path_m_and_deg": [paths.travel(path) for path in every], **tally.numbers
     }  # fmt: skip
@@ -98,24 +96,19 @@ def _filmed(bench: Bench, number: int, every: list) -> Clip:
 
 
 def _weigh(bench: Bench, tally: Tally, clip: Clip, made: Tensor | None, *, frames: bool) -> None:
-    again = reconstructed(bench.flyer.vae, clip.video)
+    again = reconstructed(bench.flyer, clip.video)
     if frames:
         tally.frames["psnr"].append(metrics.psnr(again, clip.video).cpu())
         similar = [metrics.ssim(*pair) for pair in zip(again.split(9), clip.video.split(9), strict=True)]
         tally.frames["ssim"].append(torch.cat(similar).cpu())
-        tally.frames["copied psnr"].append(
-            metrics.psnr(clip.video[:1].expand_as(again), clip.video)[1:].cpu()
-        )
+        copied = clip.video[:1].expand_as(again)
+        tally.frames["copied psnr"].append(metrics.psnr(copied, clip.video)[1:].cpu())
     if made is None:
         return
     for moment, frame in MOMENTS.items():
         truth = clip.video[frame]
-        rows = {
-            "model": made[frame],
-            "ceiling": again[frame],
-            "copied": clip.video[0],
-            "wrong": clip.wrong[moment],
-        }
+        still, wrong = clip.video[0], clip.wrong[moment]
+        rows = {"model": made[frame], "ceiling": again[frame], "copied": still, "wrong": wrong}
         tally.add(f"seen/{moment}", clip.seen[moment].sum())
         tally.add(f"truth/sharpness/{moment}", metrics.sharpness(truth))
         for name, picture in rows.items():
@@ -130,39 +123,36 @@ def _weigh(bench: Bench, tally: Tally, clip: Clip, made: Tensor | None, *, frame
 def _vae_figures(tally: Tally) -> list[Figure]:
     quality, similar = torch.cat(tally.frames["psnr"]), torch.cat(tally.frames["ssim"])
     copied = torch.cat(tally.frames["copied psnr"])
-    name, note = "VAE reconstruction", f"{len(quality)} frames"
+    mean = {"model": float(quality.mean()), "copied": float(copied.mean())}
+    worst = {"model": float(metrics.worst_tenth(quality)), "copied": float(metrics.worst_tenth(copied))}
+    name, note = "VAE reconstruction", f"{len(quality)} frames, mean of their dB"
     return [
-        Figure("vae", f"{name}: PSNR", float(quality.mean()), copied=float(copied.mean()), at_least=33, stretch=36,
-               note=f"{note}, mean of their dB"),
-        Figure("vae", f"{name}: SSIM", float(similar.mean()), "", at_least=0.91, stretch=0.95),
-        Figure("vae", f"{name}: worst tenth's PSNR", float(metrics.worst_tenth(quality)), at_least=28, stretch=31,
-               copied=float(metrics.worst_tenth(copied)), note="mean over the worst tenth of the frames"),
-    ]  # fmt: skip
+        row("vae", f"{name}: PSNR", mean, at_least=33, stretch=36, note=note),
+        row("vae", f"{name}: SSIM", {"model": float(similar.mean())}, "", at_least=0.91, stretch=0.95),
+        row("vae", f"{name}: worst tenth's PSNR", worst, at_least=28, stretch=31, note="mean over a tenth"),
+    ]
 
 
-def _flight_figures(tally: Tally) -> list[Figure]:
+def _flight_figures(tally: Tally, size: int) -> list[Figure]:
+    """size: pixels of a picture."""
     figures, names = [], ("model", "ceiling", "copied", "wrong")
     for moment, (least, stretch) in FULL.items():
-        values = [tally.mean(f"{name}/psnr/{moment}") for name in names]
-        figures.append(
-            Figure("truth", f"against truth at {moment}, full frame", values[0], "dB", *values[1:],
-                   at_least=least, stretch=stretch, note="a clip's dB, mean over clips")
-        )  # fmt: skip
-    size = paths.HEIGHT * paths.WIDTH
+        values = {name: tally.mean(f"{name}/psnr/{moment}") for name in names}
+        title, note = f"against truth at {moment}, full frame", "a clip's dB, mean over clips"
+        figures.append(row("truth", title, values, at_least=least, stretch=stretch, note=note))
     for moment in MOMENTS:
         seen = torch.tensor(tally.numbers[f"seen/{moment}"]) / size
-        values = [tally.pooled(name, moment, size) for name in names]
-        least, best = SEEN.get(moment, (None, None))
         kept = seen[seen >= LEAST_SEEN]
-        note = (
-            f"{len(kept)} clips, {100 * float(kept.mean()) if len(kept) else 0:.0f}% of their pixels, pooled"
+        values = {name: tally.pooled(name, moment, size) for name in names}
+        least, stretch = SEEN.get(moment, (None, None))
+        share = 100 * float(kept.mean()) if len(kept) else 0.0
+        title, note = (
+            f"pixels seen in the first frame, at {moment}",
+            f"{len(kept)} clips, {share:.0f}% of each",
         )
-        figures.append(
-            Figure("truth", f"pixels seen in the first frame, at {moment}", values[0], "dB", *values[1:],
-                   at_least=least, stretch=best, note=note)
-        )  # fmt: skip
+        figures.append(row("truth", title, values, at_least=least, stretch=stretch, note=note))
     for moment in MOMENTS:
         truth = tally.mean(f"truth/sharpness/{moment}")
-        values = [tally.mean(f"{name}/sharpness/{moment}") / truth for name in names]
-        figures.append(Figure("truth", f"sharpness against truth's at {moment}", values[0], "x", *values[1:]))
+        values = {name: tally.mean(f"{name}/sharpness/{moment}") / truth for name in names}
+        figures.append(row("truth", f"sharpness against truth's at {moment}", values, "x"))
     return figures

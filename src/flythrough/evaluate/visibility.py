@@ -10,14 +10,20 @@ SAMPLE = 0.25  # the renderer's depth is that of a pixel's first sample, a quart
 
 
 def seen_in_first(
-    depth: Tensor, c2w: Tensor, intrinsics: Tensor, first_depth: Tensor, first_c2w: Tensor, first_intrinsics: Tensor,
-    *, tolerance: float = 0.03,
-) -> Tensor:  # fmt: skip
+    depth: Tensor,
+    c2w: Tensor,
+    intrinsics: Tensor,
+    first_depth: Tensor,
+    first_c2w: Tensor,
+    first_intrinsics: Tensor,
+    *,
+    tolerance: float = 0.03,
+) -> Tensor:
     """Mask (F, H, W) of the pixels whose world point the first frame shows.
 
     depth         (F, H, W) metres along z, inf for sky, of the later frames
     c2w           (F, 4, 4), intrinsics (F, 4) in pixels, of the later frames; first_* (H, W), (4, 4) and (4,)
-    A point counts when it projects inside the first frame and lies within `tolerance` of the depth found there.
+    A point counts when it projects inside the first frame, within `tolerance` of the depth found there.
     Depth is handled as 1 / z, which is linear across a plane and 0 for sky, so both need no special case.
     """
     frames, height, width = depth.shape
