@@ -1,4 +1,4 @@
-"""The one table: a model's name -> its shape, its camera encoding, how it is sampled and where its weights are."""
+"""The one table: a model's name -> its shape, its camera encoding, its sampling and its weights."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from flythrough.conditioning import CameraEncoding
 from flythrough.errors import InputError
 from flythrough.model.config import ModelConfig
+from flythrough.sampling.schedules import few_step_sigmas
 from flythrough.vae.mini import MiniVAEConfig
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -31,9 +32,7 @@ class Preset:
         """The sigmas of a number of steps: the preset's own, or the same shift at evenly spaced times."""
         if steps is None or steps == len(self.sigmas) - 1:
             return self.sigmas
-        shift = SHIFT
-        times = [1 - step / steps for step in range(steps + 1)]
-        return tuple(shift * time / (1 + (shift - 1) * time) for time in times)
+        return few_step_sigmas(steps, SHIFT)
 
 
 SHIFT = 2.0  # mini's: shift(0.75), shift(0.5), shift(0.25) are 0.857, 0.667, 0.4
@@ -50,14 +49,13 @@ PRESETS: dict[str, Preset] = {
             softmax_scale_main=1 / 8,
             softmax_scale_camera=1 / 8,
             chunk=1,
-            window=8,
+            window=20,
             sink=True,
         ),
-        # steps between latent frames instead of places since the start: small numbers for any length of flight
+        # steps between latent frames, not places since the start: small numbers for any length of flight
         camera_encoding=CameraEncoding(
             translation_scale=0.1,
-            plucker_anchor="previous",
-            plucker_difference=True,
+            relative_plucker=True,
             plucker_gain=4.0,
             plucker_translation_scale=0.25,
         ),
@@ -69,7 +67,7 @@ PRESETS: dict[str, Preset] = {
         first_plus_one=False,
         weights=WEIGHTS / "mini",
     ),
-    # NVIDIA's 2.6B release in its streaming form. Its autoencoder and text encoder are not part of this version.
+    # NVIDIA's 2.6B release in its streaming form; its VAE and text encoder are not part of this version.
     "sana-wm": Preset(
         model=ModelConfig(
             depth=20,

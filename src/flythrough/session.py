@@ -127,8 +127,7 @@ class Session:
             noise((1, channels, end - start, rows, columns), self.seed, self._chunks).to(self._device),
             self._conditioning(start, end),
             self._state,
-            start,
-            self.sigmas,
+            torch.tensor(self.sigmas),
             first,
         )
         video, self._vae_state = self.vae.decode_chunk(self.latents, self._vae_state)

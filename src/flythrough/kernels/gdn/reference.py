@@ -1,0 +1,47 @@
+"""Reference. A frame changes the memory M (values by keys) to M <- M transition + write; frames are then chained.
+
+Source: SANA-WM, arXiv 2605.15178, frame-wise gated DeltaNet; the delta rule, arXiv 2406.06484.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def frame_updates(k: Tensor, v: Tensor, beta: Tensor, decay: Tensor) -> tuple[Tensor, Tensor]:
+    """All cells of a frame write at once: M <- decay M (I - K' diag(beta) K) + V' diag(beta) K.
+
+    k (..., S, D), v (..., S, R), beta (..., S), decay (...); float32.
+    Returns transition (..., D, D) and write (..., R, D).
+    """
+    weighted = k * beta[..., None]
+    transition = -(k.transpose(-1, -2) @ weighted)
+    transition = (transition + torch.eye(k.shape[-1], dtype=k.dtype, device=k.device)) * decay[
+        ..., None, None
+    ]
+    return transition, v.transpose(-1, -2) @ weighted
+
+
+def prefix(transition: Tensor, write: Tensor, starts: list[int]) -> tuple[Tensor, Tensor]:
+    """Chain frames: at t the result stands for all frames from starts[t] to t, in that order.
+
+    transition (B, T, A, D, D), write (B, T, A, R, D); starts[t] <= t, the same within a segment.
+    Returns both in the same shapes. The number of rounds is the logarithm of the longest segment.
+    """
+    longest = max(t - start for t, start in enumerate(starts)) + 1
+    lag = 1
+    while lag < longest:
+        whole = all(t - lag >= start for t, start in enumerate(starts) if t >= lag)
+        earlier_transition, earlier_write = transition[:, :-lag], write[:, :-lag]
+        here = transition[:, lag:]
+        new_write = torch.cat([write[:, :lag], earlier_write @ here + write[:, lag:]], dim=1)
+        new_transition = torch.cat([transition[:, :lag], earlier_transition @ here], dim=1)
+        if not whole:
+            has = torch.tensor([t - lag >= start for t, start in enumerate(starts)], device=write.device)
+            has = has.view(1, -1, 1, 1, 1)
+            new_write = torch.where(has, new_write, write)
+            new_transition = torch.where(has, new_transition, transition)
+        transition, write = new_transition, new_write
+        lag *= 2
+    return transition, write

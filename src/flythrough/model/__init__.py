@@ -1,0 +1,1 @@
+"""The world transformer: mathematics only, no devices, no files, no logging."""

@@ -1,0 +1,319 @@
+"""Attention: a gated delta memory or softmax over frames, each with a branch that knows the camera's rays."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from flythrough.kernels.gdn import frame_updates, prefix
+from flythrough.model.config import ModelConfig
+from flythrough.model.embed import Positions, RMSNorm
+from flythrough.model.state import LayerState, StreamState, frame_ranges
+from flythrough.model.timeline import Timeline, visible_chunks
+
+SILU_IS_ONE = 1.2784645  # silu of this is 1: a new output gate is open
+
+
+class Attention(nn.Module):
+    """What both kinds share: projections of the main and of the camera branch, gates, and how the branches join."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width, self.heads, self.head_dim = config.width, config.heads, config.head_dim
+        self.config = config
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        for name in ("q_proj_cam", "k_proj_cam", "v_proj_cam", "out_proj_cam", "output_gate", "proj"):
+            self.add_module(name, nn.Linear(width, width))
+        for name in ("q_norm", "k_norm", "q_norm_cam", "k_norm_cam"):
+            self.add_module(name, RMSNorm(width, eps=1e-5))
+        # in softmax blocks these lie unused, as in the released checkpoint
+        self.beta_proj, self.gate_proj = nn.Linear(width, self.heads), nn.Linear(width, self.heads)
+        self.A_log = nn.Parameter(torch.empty(self.heads).uniform_(1e-4, 16).log())
+        rate = torch.empty(self.heads).uniform_(math.log(1e-3), math.log(0.1)).exp().clamp(min=1e-4)
+        self.dt_bias = nn.Parameter(rate + torch.log(-torch.expm1(-rate)))
+        for branch in (self.out_proj_cam.weight, self.out_proj_cam.bias, self.output_gate.weight):
+            nn.init.zeros_(branch)
+        nn.init.constant_(self.output_gate.bias, SILU_IS_ONE)
+
+    def join(self, x: Tensor, main: Tensor, camera: Tensor) -> Tensor:
+        """Branches (B, T, S, A, D) to the block's output (B, T, S, C)."""
+        y = main.flatten(-2).to(x.dtype) + self.out_proj_cam(camera.flatten(-2).to(x.dtype))
+        return self.proj((y * functional.silu(self.output_gate(x).float())).to(x.dtype))
+
+    def split(self, x: Tensor) -> Tensor:
+        """(B, T, S, C) -> (B, T, S, A, D)."""
+        return x.unflatten(-1, (self.heads, self.head_dim))
+
+
+class GatedDeltaAttention(Attention):
+    """A memory of fixed size a head: frames correct what it says of their keys, and it fades."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.conv_k, self.conv_k_cam = KeyConv(config.width), KeyConv(config.width)
+
+    def forward(
+        self, x: Tensor, at: Positions, timeline: Timeline, past: LayerState | None, save: LayerState | None
+    ) -> Tensor:
+        """x (B, T, S, C). Everything after the projections is float32, whatever autocast says."""
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        k_cam = self.k_proj_cam(x)
+        if save is not None:
+            save.key_tail = _tail(k, past.key_tail if past else None)
+            save.camera_key_tail = _tail(k_cam, past.camera_key_tail if past else None)
+        k = self.conv_k(k, timeline, past.key_tail if past else None)
+        across = self.config.camera_conv_across_chunks
+        k_cam = self.conv_k_cam(k_cam, timeline, past.camera_key_tail if past and across else None, across)
+        q_cam = self.q_norm_cam(self.q_proj_cam(x))
+        q, k, k_cam = self.q_norm(q), self.k_norm(k), self.k_norm_cam(k_cam)
+        v_cam, beta, pace = self.v_proj_cam(x), self.beta_proj(x), self.gate_proj(x.mean(2))
+        with torch.autocast(x.device.type, enabled=False):
+            decay = torch.exp(
+                -self.A_log.float().exp() * functional.softplus(pace.float() + self.dt_bias.float())
+            )
+            beta = beta.float().sigmoid()  # (B, T, S, A); decay is (B, T, A)
+            key_scale = (self.head_dim * x.shape[2]) ** -0.5
+            q, q_cam = (self.split(functional.relu(part).float()) for part in (q, q_cam))
+            k, k_cam = (self.split(functional.relu(part).float()) * key_scale for part in (k, k_cam))
+            v, v_cam = self.split(v.float()), self.split(v_cam.float())
+
+            (q_ray, _), (k_ray, growth), (v_ray, _) = (
+                _shrunk(part, to_rays(part, at, matrix))
+                for part, matrix in (
+                    (q_cam, at.to_ray.transpose(-1, -2)),
+                    (k_cam, at.from_ray),
+                    (v_cam, at.from_ray),
+                )
+            )
+            beta_cam = beta / growth.mean(2, keepdim=True).clamp(min=1)
+
+            read = torch.cat([at.rotary.turn(q), q_ray], dim=-2)
+            keys = torch.cat([at.rotary.turn(k), k_ray], dim=-2)
+            values, betas = torch.cat([v, v_ray], dim=-2), torch.cat([beta, beta_cam], dim=-1)
+            told, memory = self._remember(
+                read,
+                keys,
+                values,
+                betas,
+                torch.cat([decay, decay], -1),
+                timeline,
+                past.memory if past else None,
+            )
+            main, camera = told.split(self.heads, dim=-2)
+            norm, normaliser = self._remember(
+                q, k, torch.ones_like(k[..., :1]), beta, decay, timeline, past.normaliser if past else None
+            )
+            camera = from_rays(camera, at)
+        if save is not None:
+            save.memory, save.normaliser = memory, normaliser
+        return self.join(x, main / (norm + 1e-8), camera)
+
+    @staticmethod
+    def _remember(
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        beta: Tensor,
+        decay: Tensor,
+        timeline: Timeline,
+        before: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Read the memory (B, A, R, D) that the frames before and the chunk's later frames have written.
+
+        q, k (B, T, S, A, D), v (B, T, S, A, R), beta (B, T, S, A), decay (B, T, A).
+        Returns what is read (B, T, S, A, R) and the memory after the last frame.
+        """
+        k, v = k.transpose(2, 3), v.transpose(2, 3)  # (B, T, A, S, D)
+        transition, write = frame_updates(k, v, beta.transpose(2, 3), decay)
+        states = _forward(transition, write, timeline, before)
+        after = states[:, -1]
+        if timeline.longest > 1:
+            states = states + _backward(transition, write, timeline)
+        return (q.transpose(2, 3) @ states.transpose(-1, -2)).transpose(2, 3), after
+
+
+class SoftmaxAttention(Attention):
+    """Exact memory of the frames in its window."""
+
+    def forward(
+        self,
+        x: Tensor,
+        at: Positions,
+        timeline: Timeline,
+        past: LayerState | None,
+        save: LayerState | None,
+        stream: StreamState | None = None,
+    ) -> Tensor:
+        """x (B, T, S, C)."""
+        dtype = x.dtype
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        q, k = self.q_norm(q), self.k_norm(k)
+        q_cam, k_cam, v_cam = (
+            self.q_norm_cam(self.q_proj_cam(x)),
+            self.k_norm_cam(self.k_proj_cam(x)),
+            self.v_proj_cam(x),
+        )
+        with torch.autocast(x.device.type, enabled=False):
+            q, k = (at.rotary.turn(self.split(part).float()).to(v.dtype) for part in (q, k))
+            q_cam, k_cam, v_cam = (
+                _shrunk(part, to_rays(part, at, matrix))[0].to(v.dtype)
+                for part, matrix in (
+                    (self.split(q_cam).float(), at.to_ray.transpose(-1, -2)),
+                    (self.split(k_cam).float(), at.from_ray),
+                    (self.split(v_cam).float(), at.from_ray),
+                )
+            )
+            known = (k, self.split(v), k_cam, v_cam)
+            main, camera = self._look((q, q_cam), known, timeline, past, stream)
+            camera = from_rays(camera.float(), at)
+        if save is not None:
+            save.window = known  # cut to the frames still in sight when the stream advances
+        return self.join(x, main.to(dtype), camera.to(dtype))
+
+    def _look(
+        self,
+        queries: tuple[Tensor, Tensor],
+        known: tuple[Tensor, ...],
+        timeline: Timeline,
+        past: LayerState | None,
+        stream: StreamState | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Chunk by chunk: the visible frames before it, then its own. Two results (B, T, S, A, D)."""
+        held = stream.held if stream is not None else []
+        chunks = held + [
+            (timeline.first_chunk + i, end - begin) for i, (begin, end) in enumerate(timeline.chunks)
+        ]
+        memory = [timeline.memory(part) for part in known]
+        if past is not None and past.window is not None:
+            memory = [torch.cat([old, new], dim=1) for old, new in zip(past.window, memory, strict=True)]
+        scales = (self.config.softmax_scale_main, self.config.softmax_scale_camera)
+        out: tuple[list[Tensor], list[Tensor]] = ([], [])
+        for number, (begin, end) in enumerate(timeline.chunks):
+            wanted = set(visible_chunks(timeline.first_chunk + number, self.config.window, self.config.sink))
+            if not timeline.teacher:
+                wanted.add(timeline.first_chunk + number)
+            ranges = frame_ranges(chunks, wanted)
+            seen = [[part[:, a:b] for a, b in ranges] for part in memory]
+            if timeline.teacher:
+                seen = [[*parts, part[:, begin:end]] for parts, part in zip(seen, known, strict=True)]
+            k, v, k_cam, v_cam = (torch.cat(parts, dim=1) if len(parts) > 1 else parts[0] for parts in seen)
+            for results, q, keys, values, scale in zip(
+                out, queries, (k, k_cam), (v, v_cam), scales, strict=True
+            ):
+                results.append(_softmax(q[:, begin:end], keys, values, scale))
+        return torch.cat(out[0], dim=1), torch.cat(out[1], dim=1)
+
+
+class CrossAttention(nn.Module):
+    """Every token reads the prompt. Its keys and values are computed once a flight."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width, self.heads = config.width, config.text_heads
+        self.q_linear, self.kv_linear = nn.Linear(width, width), nn.Linear(width, 2 * width)
+        self.proj = nn.Linear(width, width)
+        self.q_norm, self.k_norm = RMSNorm(width, eps=1e-6), RMSNorm(width, eps=1e-6)
+
+    def prompt(self, text: Tensor) -> tuple[Tensor, Tensor]:
+        """text (B, L, C) -> keys and values, each (B, A, L, D)."""
+        k, v = self.kv_linear(text).chunk(2, dim=-1)
+        heads = (self.heads, -1)
+        return self.k_norm(k).unflatten(-1, heads).transpose(1, 2), v.unflatten(-1, heads).transpose(1, 2)
+
+    def forward(self, x: Tensor, prompt: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
+        """x (B, T, S, C), mask (B, L) bool: True for real tokens."""
+        q = self.q_norm(self.q_linear(x)).flatten(1, 2).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        k, v = prompt
+        y = functional.scaled_dot_product_attention(q, k.to(q.dtype), v.to(q.dtype), mask[:, None, None])
+        return self.proj(y.transpose(1, 2).flatten(-2).view(x.shape))
+
+
+class KeyConv(nn.Module):
+    """Four taps over time on projected keys, forwards and, inside a chunk, backwards; the centre counts once."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(width, 1, 4))
+        nn.init.ones_(self.weight[..., 3])  # identity
+
+    def forward(self, k: Tensor, timeline: Timeline, tail: Tensor | None, across: bool = True) -> Tensor:
+        """k (B, T, S, C); tail (B, 3, S, C), the keys before the call."""
+        taps = self.weight.squeeze(1).unbind(-1)
+        out = k * taps[3]
+        for lag in (1, 2, 3):
+            tap = taps[3 - lag]
+            out = out + timeline.behind(k, lag, tail, across) * tap
+            later = timeline.ahead(k, lag)
+            if later is not None:
+                out = out + later * tap
+        return out
+
+
+def to_rays(x: Tensor, at: Positions, matrix: Tensor) -> Tensor:
+    """x (B, T, S, A, D) float32: half a head, in fours, through a ray's matrix; the other half by the camera's RoPE."""
+    spatial, rest = x.chunk(2, dim=-1)
+    return torch.cat([_by_fours(spatial, matrix), at.camera_rotary.turn(rest)], -1)
+
+
+def from_rays(x: Tensor, at: Positions) -> Tensor:
+    """The way back for what the camera branch has read."""
+    spatial, rest = x.chunk(2, dim=-1)
+    return torch.cat([_by_fours(spatial, at.to_ray), at.camera_rotary.turn(rest, back=True)], -1)
+
+
+def _by_fours(x: Tensor, matrix: Tensor) -> Tensor:
+    """Multiplied and added, not a matrix product, so that no setting can round the rotations."""
+    groups = x.unflatten(-1, (-1, 4))  # (B, T, S, A, groups, 4)
+    columns = matrix.unsqueeze(-3).unbind(-1)  # four of (B, T, S, 1, 1, 4)
+    return sum(part * column for part, column in zip(groups.split(1, dim=-1), columns, strict=True)).flatten(
+        -2
+    )  # pyrefly: ignore
+
+
+def _shrunk(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+    """Translations inflate vectors: bring those back to the length they had. Also returns (|after| / |before|)^2."""
+    size_before, size_after = before.square().mean(-1, keepdim=True), after.square().mean(-1, keepdim=True)
+    factor = torch.rsqrt(size_after + 1e-6) * torch.sqrt(size_before + 1e-6)
+    shrunk = after * factor.clamp(max=1)
+    lengths = (part.norm(dim=-1).clamp(min=1e-6) for part in (shrunk, before))
+    return shrunk, (next(lengths) / next(lengths)).square()
+
+
+def _softmax(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+    """(B, n, S, A, D) queries over (B, m, S, A, D) keys and values."""
+    B, n, S = q.shape[:3]
+    q, k, v = (part.flatten(1, 2).transpose(1, 2) for part in (q, k, v))
+    y = functional.scaled_dot_product_attention(q, k, v, scale=scale)
+    return y.transpose(1, 2).unflatten(1, (n, S))
+
+
+def _forward(transition: Tensor, write: Tensor, timeline: Timeline, before: Tensor | None) -> Tensor:
+    """The memory at every frame, itself included: (B, T, A, R, D)."""
+    if not timeline.teacher:
+        chained, states = prefix(transition, write, [0] * timeline.frames)
+        return states if before is None else states + before[:, None] @ chained
+    half = len(write) // 2
+    clean = prefix(transition[:half], write[:half], [0] * timeline.frames)[1]
+    chained, own = prefix(transition[half:], write[half:], timeline.chunk_starts())
+    begun = torch.cat([torch.zeros_like(clean[:, :1]), clean], dim=1)  # [t]: the clean memory before frame t
+    begun = begun[:, timeline.chunk_starts()] if timeline.longest > 1 else begun[:, :-1]
+    return torch.cat([clean, begun @ chained + own])
+
+
+def _backward(transition: Tensor, write: Tensor, timeline: Timeline) -> Tensor:
+    """What the chunk's later frames write, from its end backwards, the frame itself not included."""
+    flipped_starts = [timeline.frames - end for end in reversed(timeline.chunk_ends())]
+    states = prefix(transition.flip(1), write.flip(1), flipped_starts)[1].flip(1)
+    later = timeline.ahead(states, 1)
+    assert later is not None
+    return later
+
+
+def _tail(k: Tensor, before: Tensor | None) -> Tensor:
+    """The last three frames of (B, T, S, C), reaching into the ones before, zeros before the flight."""
+    if before is None:
+        before = torch.zeros_like(k[:, :1]).expand(-1, 3, -1, -1)
+    return torch.cat([before, k], dim=1)[:, -3:].clone()

@@ -1,0 +1,66 @@
+"""The gated convolution between cells of a frame, with a temporal tap."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from flythrough.model.config import ModelConfig
+from flythrough.model.state import LayerState
+from flythrough.model.timeline import Timeline
+
+
+class Conv(nn.Module):
+    """A convolution under the checkpoint's name."""
+
+    def __init__(self, *args: int, **options: int | bool) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(*args, **options)  # pyrefly: ignore
+
+    @property
+    def matrix(self) -> Tensor:
+        """A 1x1 kernel as (out, in)."""
+        return self.conv.weight.flatten(1)
+
+
+class GLUMBConvTemp(nn.Module):
+    """Expand, mix 3x3 neighbours, gate, contract; then add a look at the frame before and, inside a chunk, after."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width, hidden = config.width, config.hidden
+        self.inverted_conv = Conv(width, 2 * hidden, 1)
+        self.depth_conv = Conv(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden)
+        self.point_conv = Conv(hidden, width, 1, bias=False)
+        self.t_conv = nn.Conv2d(width, width, (3, 1), padding=(1, 0), bias=False)
+        nn.init.zeros_(self.t_conv.weight)
+
+    def forward(
+        self,
+        x: Tensor,
+        grid: tuple[int, int],
+        timeline: Timeline,
+        past: LayerState | None,
+        save: LayerState | None,
+    ) -> Tensor:
+        """x (B, T, S, C), S cells of a grid (rows, columns)."""
+        expanded = functional.silu(
+            functional.linear(x, self.inverted_conv.matrix, self.inverted_conv.conv.bias)
+        )
+        gated, gate = self._neighbours(expanded, grid).chunk(2, dim=-1)
+        u = functional.linear(gated * functional.silu(gate), self.point_conv.matrix)
+        before, here, after = self.t_conv.weight.squeeze(-1).unbind(-1)  # (C, C) each
+        out = u + functional.linear(u, here)
+        out = out + functional.linear(timeline.behind(u, 1, past.mlp_tail if past else None), before)
+        later = timeline.ahead(u, 1)
+        if later is not None:
+            out = out + functional.linear(later, after)
+        if save is not None:
+            save.mlp_tail = u[:, -1:].clone()
+        return out
+
+    def _neighbours(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
+        """The depthwise 3x3 convolution of every frame; tokens are an image in channels-last memory already."""
+        B, T, S, C = x.shape
+        image = x.reshape(B * T, *grid, C).permute(0, 3, 1, 2)
+        return self.depth_conv.conv(image).permute(0, 2, 3, 1).reshape(B, T, S, C)
