@@ -52,8 +52,8 @@ class Figure:
 
 def row(section: str, name: str, values: Mapping[str, float], unit: str = "dB", **more: Any) -> Figure:
     """A figure of the model's value and of its bounds', where there are any; more: thresholds and note."""
-    bounds = (values.get(bound) for bound in ("ceiling", "copied", "wrong"))
-    return Figure(section, name, values["model"], unit, *bounds, **more)
+    ceiling, copied, wrong = (values.get(bound) for bound in ("ceiling", "copied", "wrong"))
+    return Figure(section, name, values["model"], unit, ceiling, copied, wrong, **more)
 
 
 @dataclass
