@@ -28,17 +28,28 @@ class Order:
 
 
 class Flyer(Protocol):
-    """A model that flies. Orders of one call have paths of equal length.
+    """A model that flies. Orders of one call have paths of equal length."""
 
-    camera   the pictures it makes: size and frames a second
-    dtype    what its VAE computes with
-    """
+    @property
+    def camera(self) -> Camera:
+        """The pictures it makes: size and frames a second."""
+        ...
 
-    camera: Camera
-    device: torch.device
-    dtype: torch.dtype
-    vae: VideoVAE
-    at_once: int  # how many orders fit into one batch
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What its VAE computes with."""
+        ...
+
+    @property
+    def vae(self) -> VideoVAE: ...
+
+    @property
+    def at_once(self) -> int:
+        """How many orders fit into one batch."""
+        ...
 
     def fly(self, orders: Sequence[Order]) -> Iterator[tuple[Tensor, Tensor]]:
         """Chunk by chunk: frames (B, f, H, W, 3) uint8 from the first one on, latents (B, C, t, h, w)."""
