@@ -25,6 +25,7 @@ class Glance:
     luminance: Tensor
     depth: Tensor
     label: Tensor
+    disc: Tensor  # bool: the moon stands here
 
     def contrast(self) -> Tensor:
         """(P,) standard deviation of the luminance."""
@@ -51,11 +52,15 @@ class Glance:
         layers = _full((standing & (depth > middle[0]) & (depth < middle[1])).flatten(1).float().mean(1), 0.14)
         distant = _full((depth > far).flatten(1).float().mean(1), 0.05 if indoor else 0.25)
         kinds = torch.stack([(self.label == kind).flatten(1).float().mean(1) > 0.012 for kind in Label]).sum(0)
-        dark = (0.22 - self.luminance.flatten(1).mean(1)).clamp_min(0)
+        dark = (0.36 - self.luminance.flatten(1).mean(1)).clamp_min(0)
+        walled = (standing & (depth < (3.0 if indoor else 18.0))).flatten(1).float().mean(1)
+        moon = 0.0 if indoor else self.disc.flatten(1).any(1) * 0.35
         open_sky = (self.label == Label.SKY).flatten(1).float().mean(1)
+        water = (self.label == Label.WATER).flatten(1).float().mean(1)
+        wet = 0.9 * _full(water, 0.15) - 1.5 * (water - 0.4).clamp_min(0)
         empty = 0.0 if indoor else 2 * (open_sky - 0.6).clamp_min(0)
         wanted = 1.3 * _full(self.contrast(), 0.2) + 0.6 * side + 0.8 * layers + 0.5 * distant + 0.12 * kinds
-        return wanted - 5 * (filled - 0.10).clamp_min(0) - 6 * self.crowded() - 2 * dark - empty
+        return wanted - 5 * (filled - 0.10).clamp_min(0) - 6 * self.crowded() - 1.5 * dark - empty - 2 * (walled - 0.42).clamp_min(0) + moon + wet
 
     def _standing(self) -> Tensor:
         flat = torch.zeros_like(self.label, dtype=torch.bool)
@@ -86,7 +91,10 @@ def glance(mesh: Mesh, light: Light, c2w: Tensor) -> Glance:
     label[hits] = mesh.label[number]
     weights = torch.tensor([0.299, 0.587, 0.114])
     shape = (-1, HEIGHT, WIDTH)
-    return Glance((tone(color * light.exposure) @ weights).view(shape), depth.view(shape), label.view(shape))
+    up_there = view.directions @ light.sun_direction > math.cos(math.radians(2.5))
+    moonlit = float(light.sun_color.max()) < 0.8
+    disc = up_there & depth.isinf() & moonlit
+    return Glance((tone(color * light.exposure) @ weights).view(shape), depth.view(shape), label.view(shape), disc.view(shape))
 
 
 def _full(value: Tensor, enough: float) -> Tensor:

@@ -82,7 +82,8 @@ def opening(world: World) -> Tensor:
         x, z, yaw = world.scene.outlook(rng, attempt)
         up = float(world.scene.ground(np.array([[x, z]]))[0]) + world.scene.eye * rng.uniform(0.95, 1.3)
         if _open_ahead(world, np.array([x, z]), up, yaw):
-            seen.append(([x, -up, z], [yaw, rng.uniform(-0.04, 0.02), 0.0]))
+            pitch = rng.uniform(-0.16, -0.05) if world.scene.indoor else rng.uniform(-0.05, 0.02)
+            seen.append(([x, -up, z], [yaw, pitch, 0.0]))
         if len(seen) == CANDIDATES:
             break
     if not seen:

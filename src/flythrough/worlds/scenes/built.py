@@ -410,7 +410,8 @@ class Rooms(Scene):
         self.accents = colors("5f8f8b", "b5705a", "6f83a0", "8a9a5b", "c99a4e", "9a6a7a")
         self.boards = shifted(colors("b98457", "c28f62", "ad7a50"), hue, lift)
         self.fabrics = colors("486a86", "c9533f", "8a9a5b", "c99a4e", "7a5a7a", "5f8f8b")
-        self.wood = colors("8a5a3a")[0]
+        self.wood = colors("8a5a3a", "a06a42", "6f4a36")[int(rng.integers(3))]
+        self.beamed = set(rng.permutation(5)[: int(rng.integers(6))].tolist())
         garden = colors("7f9b5a")[0]
         self.light = palettes.light(self.mood, rng, ground=self.boards[0], fog_density=0.0015,
                                     azimuth=rng.uniform(0.6, 2.4) * (1 if rng.random() < 0.5 else -1))  # fmt: skip
@@ -421,7 +422,7 @@ class Rooms(Scene):
 
         if self.mood_name == "night":  # lamps light the rooms, the moon the garden
             room, warm = room.new_tensor([0.42, 0.36, 0.30]), warm
-        self.light = replace(lights, sky_ambient=1.15 * room * warm, ground_ambient=0.85 * room * warm, indoor=True,
+        self.light = replace(lights, sky_ambient=1.15 * room * warm, ground_ambient=1.1 * room * warm, indoor=True,
                              sun_color=1.25 * lights.sun_color)  # fmt: skip
         self.rooms: dict[int, list[Piece]] = {}
         self.garden = garden
@@ -485,9 +486,15 @@ class Rooms(Scene):
                 ceiling, origin, 0.5 * (self.plaster + 0.8)[None], labels=(Label.WALL,), variation=0.0
             )
         )
-        windowed = rng.random() < 0.8
+        if index % 5 in self.beamed:
+            beams = [
+                shapes.box(self.WIDE, 0.22, 0.2, bottom=True).moved(up=self.HIGH - 0.22, z=1.1 + 1.7 * k)
+                for k in range(5)
+            ]
+            out.append(shapes.place(shapes.merge(*beams), origin, self.wood[None], labels=(Label.FURNITURE,)))
+        windowed = rng.random() < 0.85
         for side in (-1, 1):
-            wall = self._side_wall(windowed if side > 0 else rng.random() < 0.6).moved(side * half)
+            wall = self._side_wall(windowed if side > 0 else rng.random() < 0.8).moved(side * half)
             out.append(
                 shapes.place(
                     wall,
@@ -612,7 +619,7 @@ class Rooms(Scene):
 
     def blocked(self, places: Floats, up: Floats) -> NDArray[np.bool_]:
         x, z = np.abs(places[:, 0]), places[:, 1] % self.LONG
-        bad = (up < 0.5) | (up > self.HIGH - 0.35) | (x > self.WIDE / 2 - 0.45)
+        bad = (up < 0.5) | (up > self.HIGH - 0.5) | (x > self.WIDE / 2 - 0.45)
         wall = np.minimum(z, self.LONG - z)
         bad |= (wall < 0.45) & ((x > self.DOOR - 0.35) | (up > 1.95))
         bad |= (x > 2.3) & (np.abs(z - 7.9) < 1.1) & (up < 2.2)  # plants and lamps
