@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -75,6 +75,7 @@ def glance(mesh: Mesh, light: Light, c2w: Tensor) -> Glance:
     lens = torch.tensor([[focal, focal, WIDTH / 2, HEIGHT / 2]]).expand(len(c2w), 4)
     view = View.of(c2w, lens, HEIGHT, WIDTH)
     color = sky(light, view.directions)
+    mesh = _visible_at(mesh, c2w)
     hits, number, distance = view.see(mesh.triangles)
     sun = 0.0 if light.indoor else (mesh.normals[number] @ light.sun_direction).clamp_min(0)[:, None] * light.sun_color
     upward = 0.5 - 0.5 * mesh.normals[number, 1:2]
@@ -95,6 +96,15 @@ def glance(mesh: Mesh, light: Light, c2w: Tensor) -> Glance:
     moonlit = float(light.sun_color.max()) < 0.8
     disc = up_there & depth.isinf() & moonlit
     return Glance((tone(color * light.exposure) @ weights).view(shape), depth.view(shape), label.view(shape), disc.view(shape))
+
+
+def _visible_at(mesh: Mesh, c2w: Tensor) -> Mesh:
+    """Without the triangles that are smaller than half a sample."""
+    center = mesh.triangles.mean(1)
+    size = (mesh.triangles - center[:, None]).norm(dim=-1).amax(1)
+    away = torch.cdist(center, c2w[:, :3, 3].float()).amin(1)
+    keep = size > 0.018 * away
+    return Mesh(*(getattr(mesh, f.name)[keep] for f in fields(Mesh)))
 
 
 def _full(value: Tensor, enough: float) -> Tensor:

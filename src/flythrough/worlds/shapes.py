@@ -252,6 +252,28 @@ def column(height: float = 4.5) -> Template:
 
 
 @lru_cache(maxsize=64)
+def pier(height: float = 4.5) -> Template:
+    """A square column. Slots as column."""
+    shaft = box(0.78, height - 0.8, 0.78, 0, top=0.92).moved(up=0.4)
+    return merge(box(1.15, 0.4, 1.15, 1), shaft, box(1.05, 0.4, 1.05, 1, bottom=True).moved(up=height - 0.4))
+
+
+@lru_cache(maxsize=64)
+def half_ring(radius: float, thick: float, depth: float, pieces: int = 9) -> Template:
+    """A round arch across x, its feet at -radius and radius."""
+    angle = np.linspace(np.pi, 0, pieces + 1)
+    parts = []
+    for a, b in zip(angle[:-1], angle[1:], strict=True):
+        ends = [(r * np.cos(t), r * np.sin(t)) for t in (a, b) for r in (radius - thick / 2, radius + thick / 2)]
+        (x0, u0), (x1, u1), (x2, u2), (x3, u3) = ends
+        front = [(x0, u0, -depth / 2), (x1, u1, -depth / 2), (x3, u3, -depth / 2), (x2, u2, -depth / 2)]
+        back = [(x, u, depth / 2) for x, u, _ in front]
+        sides = [[front[i], front[(i + 1) % 4], back[(i + 1) % 4], back[i]] for i in (0, 1, 2, 3)]
+        parts.append(convex([front, back, *sides]))
+    return merge(*parts)
+
+
+@lru_cache(maxsize=64)
 def arch(
     span: float = 3.2, spring: float = 2.4, thick: float = 0.8, top: float = 4.6, pieces: int = 7
 ) -> Template:

@@ -328,6 +328,11 @@ def _tiles(points: Floats, size: float, reach: float) -> NDArray[np.int64]:
     return tiles[hashing.distance_to((tiles + 0.5) * size, points) < reach]
 
 
+def aslant(rng: Generator) -> float:
+    """Azimuth of a sun that shines into a street along z and lights one of its sides."""
+    return rng.uniform(0.3, 1.1) * rng.choice([-1, 1]) + np.pi * rng.integers(2)
+
+
 def variants(*sets: Sequence[str]) -> Floats:
     """Colour variants (variants, slots, 3) from hex strings."""
     return np.stack([palettes.colors(*one) for one in sets])

@@ -10,7 +10,7 @@ from flythrough.worlds import hashing, palettes, shapes
 from flythrough.worlds.hashing import Floats
 from flythrough.worlds.mesh import Label, Material
 from flythrough.worlds.palettes import colors, shifted
-from flythrough.worlds.scenes.base import Open, Scene, rolling, variants
+from flythrough.worlds.scenes.base import Open, Scene, aslant, rolling, variants
 from flythrough.worlds.scenes.country import AUTUMN, BLOSSOM, GREENS, WARM_WINDOW, Country
 from flythrough.worlds.shapes import Piece, Template
 
@@ -59,7 +59,7 @@ class Street(Scene):
             "things": "lit windows and street lamps" if self.mood.lit else "parks between the houses",
         }
         self.light = palettes.light(
-            self.mood, rng, ground=self.pavement, fog_density=rng.uniform(0.006, 0.011)
+            self.mood, rng, ground=self.pavement, fog_density=rng.uniform(0.004, 0.009), azimuth=aslant(rng)
         )
         low, high = self.floors
         self.templates = [
@@ -318,63 +318,85 @@ class Colonnade(Country):
     """A stone walk between columns, on calm water, with islands around."""
 
     along = True
-    moods = ("dawn", "pale", "morning", "violet", "golden", "dusk", "night")
+    moods = ("dawn", "pale", "morning", "day", "golden", "dusk", "night")
+    fog = (0.003, 0.008)
     water_level = 0.0
-    STEP = 5.0
+    HALF = 2.9  # metres from the middle of the walk to a row of columns
 
     def build(self, rng: Generator) -> None:
-        islands = rolling(self.stream("islands"), 5, 60)
-        self.height = lambda places: islands(places) - 1.2 - 5 * np.exp(-((places[:, 0] / 14) ** 2))
+        islands = rolling(self.stream("islands"), 5, rng.uniform(40, 65))
+        self.height = lambda places: islands(places) - 0.9 - 5 * np.exp(-((places[:, 0] / 13) ** 2))
         self.ground_colors = colors("8fb08a", "7fa47c", "a3bb8c")
         self.shore_colors = colors("e3d8bc", "d8ccae")
-        self.water_color = colors("4c9db0", "5a8fb8")[int(rng.integers(2))]
-        self.stone = colors("f3ece0", "e9e1d4") if rng.random() < 0.6 else colors("efd9c0", "e3c8aa")
-        self.attributes |= {"ground": "a colonnade on calm water", "trees": "blossom trees on small islands"}
-        self.scatters = [self.trees("round", self.groves("trees", 30, 0.5, 0.15), BLOSSOM, 6, (0.6, 1.1))]
+        self.water_color = colors("4c9db0", "5a8fb8", "3f93a8")[int(rng.integers(3))]
+        stones = (("f3ece0", "e9e1d4"), ("efd9c0", "e3c8aa"), ("e0a988", "f0d8bc"), ("c9ccd8", "e6e6ea"))
+        name = ("white", "sand", "terracotta", "grey")
+        stone = int(rng.integers(4))
+        self.stone = colors(*stones[stone])
+        self.step = float(rng.choice([4.4, 5.0, 6.2]))
+        self.over = ("lintels", "lintels", "arches", "pergola", "nothing")[int(rng.integers(5))]
+        self.pillar = shapes.column() if rng.random() < 0.65 else shapes.pier()
+        tints, tree = ((BLOSSOM, "blossom"), (GREENS, "green"), (AUTUMN, "autumn"))[int(rng.integers(3))]
+        self.tints = tints
+        self.planted = rng.random() < 0.5
+        above = {"lintels": "stone beams", "arches": "round arches", "pergola": "a leafy pergola", "nothing": "bare columns"}
+        self.attributes |= {
+            "ground": f"a {name[stone]} stone colonnade on calm water",
+            "trees": f"{tree} trees on small islands",
+            "things": above[self.over] + (" and potted plants" if self.planted else ""),
+        }
+        self.scatters = [
+            self.trees("round", self.groves("trees", 30, 0.55, 0.18), tints, 6, (0.6, 1.2)),
+            self.boats(self.groves("boats", 50, 0.3, 0.05), 16),
+        ]
         self.finish(rng)
 
     def pieces(self, points: Floats) -> list[Piece]:
         number = np.arange(
-            np.floor((points[:, 1].min() - 90) / self.STEP), np.ceil((points[:, 1].max() + 90) / self.STEP)
+            np.floor((points[:, 1].min() - 90) / self.step), np.ceil((points[:, 1].max() + 90) / self.step)
         ).astype(np.int64)
-        z = number * self.STEP
+        z = number * self.step
         zero = np.zeros(len(z))
         out = super().pieces(points)
-        half = 2.9
+        third = 2 * self.HALF / 3 + 0.7
         for k in (-1, 0, 1):
-            tile = shapes.box(2 * half / 3 + 0.7, 0.9, self.STEP, 0)
+            tile = shapes.box(third, 0.9, self.step, 0)
             shade = self.stone[:1] * (0.97 + 0.03 * k)
-            out.append(
-                shapes.place(
-                    tile,
-                    at(zero + k * (2 * half / 3 + 0.7), -0.45, z + self.STEP / 2),
-                    shade,
-                    labels=(Label.ROAD,),
-                    variation=0.05,
-                )
-            )
+            spot = at(zero + k * third, -0.45, z + self.step / 2)
+            out.append(shapes.place(tile, spot, shade, labels=(Label.ROAD,), variation=0.05))
         for side in (-1, 1):
-            tree = np.stack([self.stone[0], self.stone[1]])
-            out.append(
-                shapes.place(
-                    shapes.column(),
-                    at(zero + side * half, 0.45, z),
-                    tree,
-                    labels=(Label.PILLAR,),
-                    variation=0.03,
-                )
-            )
-        if self.mood.lit:
-            post = number % 2 == 1
-            for side in (-1, 1):
-                out.append(lanterns(zero[post] + side * 3.6, 0.45, z[post] + 0.5 * self.STEP))
-        for_lintel = number % 2 == 0
-        beam = shapes.box(2 * half + 1.4, 0.55, 0.9, 0, bottom=True)
-        out.append(
-            shapes.place(
-                beam, at(zero[for_lintel], 4.95, z[for_lintel]), self.stone[1:], labels=(Label.PILLAR,)
-            )
-        )
+            spot = at(zero + side * self.HALF, 0.45, z)
+            out.append(shapes.place(self.pillar, spot, self.stone, labels=(Label.PILLAR,), variation=0.03))
+            odd = number % 2 == 1
+            between = zero[odd] + side * 3.6, z[odd] + 0.5 * self.step
+            if self.mood.lit:
+                out.append(lanterns(between[0], 0.45, between[1]))
+            elif self.planted:
+                pot = shapes.merge(shapes.frustum(8, 0.28, 0.4, 0.6, 0), shapes.ball(0.6, 1, 0.06, 1).moved(up=1.05))
+                tint = np.stack([colors("b85f4b")[0], self.tints[0, 0]])
+                out.append(shapes.place(pot, at(between[0], 0.45, between[1]), tint, labels=(Label.PLANT,)))
+        return out + self._overhead(number, z)
+
+    def _overhead(self, number: NDArray[np.int64], z: Floats) -> list[Piece]:
+        even = z[number % 2 == 0]
+        if self.over == "lintels":
+            beam = shapes.box(2 * self.HALF + 1.4, 0.55, 0.9, 0, bottom=True)
+            return [shapes.place(beam, at(0 * even, 4.95, even), self.stone[1:], labels=(Label.PILLAR,))]
+        if self.over == "arches":
+            ring = shapes.half_ring(self.HALF, 0.55, 0.8)
+            return [shapes.place(ring, at(0 * even, 4.95, even), self.stone[1:], labels=(Label.PILLAR,))]
+        if self.over == "nothing":
+            return []
+        wood, leaves = colors("a06a42"), self.tints[0, :1]
+        out = [shapes.place(shapes.box(0.3, 0.3, self.step, 0, bottom=True), at(0 * z + side * self.HALF, 4.95, z + self.step / 2), wood, labels=(Label.PILLAR,)) for side in (-1, 1)]  # fmt: skip
+        bar = shapes.box(2 * self.HALF + 1.6, 0.2, 0.22, 0, bottom=True)
+        for k in range(3):
+            out.append(shapes.place(bar, at(0 * z, 5.25, z + k * self.step / 3), wood, labels=(Label.PILLAR,)))
+        wish = hashing.uniforms(self.stream("leaves"), number, number, 3)
+        for k in range(2):
+            ball = shapes.ball(0.8, 0, 0.15, 0, k, 0.6)
+            spot = at((2 * wish[:, k] - 1) * self.HALF, 5.5, z + (k + wish[:, 2]) * self.step / 2)
+            out.append(shapes.place(ball, spot, leaves, labels=(Label.PLANT,)))
         return out
 
     def ground(self, places: Floats) -> Floats:
@@ -383,14 +405,17 @@ class Colonnade(Country):
 
     def blocked(self, places: Floats, up: Floats) -> NDArray[np.bool_]:
         bad = Open.blocked(self, places, up) | (up < self.ground(places) + 0.6)
-        to_row = np.abs(np.abs(places[:, 0]) - 2.9)
-        to_column = np.abs((places[:, 1] + self.STEP / 2) % self.STEP - self.STEP / 2)
-        bad |= (to_row < 1.1) & (to_column < 1.1) & (up < 6.2)
-        to_lamp = np.abs(places[:, 1] % self.STEP - self.STEP / 2)
-        bad |= (np.hypot(np.abs(places[:, 0]) - 3.6, to_lamp) < 0.8) & (up < 2.8)
-        double = 2 * self.STEP
+        aside = np.abs(places[:, 0])
+        to_column = np.abs((places[:, 1] + self.step / 2) % self.step - self.step / 2)
+        bad |= (np.abs(aside - self.HALF) < 1.1) & (to_column < 1.1) & (up < 6.2)
+        to_lamp = np.abs(places[:, 1] % self.step - self.step / 2)
+        bad |= (np.hypot(aside - 3.6, to_lamp) < 1.2) & (up < 2.9)
+        if self.over == "nothing":
+            return bad
+        double = 2 * self.step
         to_beam = np.abs((places[:, 1] + double / 2) % double - double / 2)
-        return bad | ((np.abs(places[:, 0]) < 4) & (to_beam < 1.0) & (up > 4.3) & (up < 6.2))
+        under, over, reach = {"lintels": (4.3, 6.2, 1.0), "arches": (4.3, 9.2, 1.0), "pergola": (4.3, 6.8, np.inf)}[self.over]
+        return bad | ((aside < 4.4) & (to_beam < reach) & (up > under) & (up < over))
 
 
 class Rooms(Scene):

@@ -9,7 +9,7 @@ from flythrough.worlds import palettes, shapes
 from flythrough.worlds.hashing import Floats
 from flythrough.worlds.mesh import Label, Material
 from flythrough.worlds.palettes import colors, shifted
-from flythrough.worlds.scenes.base import Field, Open, Scatter, rolling, smooth, variants
+from flythrough.worlds.scenes.base import Field, Open, Scatter, aslant, rolling, smooth, variants
 
 WARM_WINDOW = np.array([1.5, 0.95, 0.38])
 DARK_WINDOW = colors("6b8090")[0]
@@ -31,6 +31,7 @@ class Country(Open):
             ground=self.ground_colors.mean(0),
             fog_density=rng.uniform(*self.fog),
             water=self.water_color,
+            azimuth=aslant(rng) if self.along else None,
             water_level=None if self.water_level is None else -self.water_level,
         )
 
@@ -357,7 +358,7 @@ class Village(Country):
             colors("c3cfe4", "d4ddee", "b4c2da") if snowy else colors("7f9b6a", "8fa671", "a8a778")
         )
         self.attributes |= {"ground": "a snowy village" if snowy else "a country village", "things": "houses with lit windows and lamps" if self.mood.lit else "houses and lamps"}  # fmt: skip
-        roofs = variants(("8d8799", "e4eaf4"), ("a08a80", "dfe6f2")) if snowy else COTTAGES
+        roofs = variants(("b9806a", "e4eaf4"), ("a8604c", "dfe6f2"), ("d9bf9c", "e8edf5"), ("8d93b0", "e4eaf4")) if snowy else COTTAGES
         self.scatters = [
             self.houses(self.groves("houses", 70, 0.72, 0.35), roofs, 14),
             self.lamps(self.groves("lamps", 40, 0.5, 0.3), 11),
