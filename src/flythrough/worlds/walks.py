@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.random import Generator
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
@@ -77,23 +78,24 @@ def random_walk(
 def opening(world: World) -> Tensor:
     """c2w (4, 4) float64 of a world's first view: eye height, free around, and the best composed of a few."""
     rng = np.random.default_rng(world.scene.stream("opening"))
-    seen = []
-    for attempt in range(60):
-        x, z, yaw = world.scene.outlook(rng, attempt)
-        up = float(world.scene.ground(np.array([[x, z]]))[0]) + world.scene.eye * rng.uniform(0.95, 1.3)
-        if _open_ahead(world, np.array([x, z]), up, yaw):
-            pitch = rng.uniform(-0.16, -0.05) if world.scene.indoor else rng.uniform(-0.05, 0.02)
-            seen.append(([x, -up, z], [yaw, pitch, 0.0]))
-        if len(seen) == CANDIDATES:
+    for attempt in range(0, 72, 24):
+        poses = _outlooks(world, rng, attempt, 24)
+        open_ = _open_ahead(world, poses.position, poses.angles[:, 0]).nonzero()[0][:CANDIDATES]
+        if len(open_):
             break
-    if not seen:
-        x, z, yaw = world.scene.start()
-        up = float(world.scene.ground(np.array([[x, z]]))[0]) + world.scene.eye
-        seen.append(([x, -up, z], [yaw, 0.0, 0.0]))
-    positions, angles = (np.array(values) for values in zip(*seen, strict=True))
-    c2w = Poses(positions, angles).c2w()
-    mesh = world.mesh(torch.from_numpy(positions))
+    else:
+        open_ = np.zeros(1, int)
+    c2w = Poses(poses.position[open_], poses.angles[open_]).c2w()
+    mesh = world.mesh(c2w[:, :3, 3])
     return c2w[int(glance(mesh, world.light, c2w).score(world.scene.indoor).argmax())]
+
+
+def _outlooks(world: World, rng: Generator, attempt: int, count: int) -> Poses:
+    """Candidates for a first view at eye height, whether free or not."""
+    x, z, yaw = np.array([world.scene.outlook(rng, attempt + k) for k in range(count)]).T
+    up = world.scene.ground(np.stack([x, z], axis=1)) + world.scene.eye * rng.uniform(0.95, 1.3, count)
+    pitch = rng.uniform(-0.16, -0.05, count) if world.scene.indoor else rng.uniform(-0.05, 0.02, count)
+    return Poses(np.stack([x, -up, z], axis=1), np.stack([yaw, pitch, 0 * yaw], axis=1))
 
 
 def place(world: World, path: CameraPath) -> CameraPath:
@@ -133,16 +135,19 @@ def _standpoint(world: World, rng: Generator) -> tuple[Floats, float]:
         yaw = rng.uniform(-np.pi, np.pi)
         if long and rng.random() < 0.75:
             yaw = rng.normal() * 0.5 + (np.pi if rng.random() < 0.5 else 0.0)
-        if _open_ahead(world, np.array([x, z]), up, yaw):
-            return np.array([x, -up, z]), yaw
+        position = np.array([x, -up, z])
+        if _open_ahead(world, position[None], np.array([yaw]))[0]:
+            return position, yaw
     start = world.start().numpy()
     return start[:3, 3], float(np.arctan2(start[0, 2], start[2, 2]))
 
 
-def _open_ahead(world: World, place: Floats, up: float, yaw: float) -> bool:
-    ahead = np.array([0.0, 0.8, 1.6, 2.4]) if not world.scene.indoor else np.array([0.0, 0.5, 1.0])
-    x, z = place[0] + ahead * np.sin(yaw), place[1] + ahead * np.cos(yaw)
-    return bool(world.free(torch.from_numpy(np.stack([x, np.full_like(x, -up), z], axis=1))).all())
+def _open_ahead(world: World, position: Floats, yaw: Floats) -> NDArray[np.bool_]:
+    """Whether there is room for a step or two from positions (N, 3) towards yaw (N,)."""
+    ahead = np.array([0.0, 0.5, 1.0] if world.scene.indoor else [0.0, 0.8, 1.6, 2.4])
+    forward = np.stack([np.sin(yaw), np.zeros_like(yaw), np.cos(yaw)], axis=1)
+    points = position[:, None] + ahead[:, None] * forward[:, None]
+    return world.free(torch.from_numpy(points.reshape(-1, 3))).numpy().reshape(len(yaw), -1).all(1)
 
 
 def _fly(
