@@ -18,11 +18,28 @@ SYNONYMS = {
     "a few": ("a few", "some"),
     "hills": ("hills", "rolling hills", "hilly land"),
     "lake": ("lake", "pond", "lake"),
-    "wood": ("wood", "forest", "woods"),
+    "street": ("street", "city street", "street"),
+    "meadow": ("meadow", "green meadow"),
+    "village": ("village", "hamlet", "village"),
+    "desert": ("desert", "sandy desert"),
+    "canyon": ("canyon", "gorge", "canyon"),
+    "snowy": ("snowy", "snow-covered", "white winter"),
+    "pines": ("pines", "pine trees", "firs"),
+    "wood": ("wood", "forest"),
     "cottages": ("cottages", "houses", "little houses"),
     "tall": ("tall", "high"),
 }
 
+ALIASES = {
+    "forest": "wood", "tree": "wood", "city": "street", "town": "street", "road": "street", "tower": "street",
+    "sea": "lake", "pond": "lake", "water": "lake", "coast": "lake", "house": "room", "home": "room",
+    "interior": "room", "indoor": "room", "furniture": "room", "mountain": "hill", "countryside": "hill",
+    "winter": "snow", "snowy": "snow", "dune": "desert", "cactus": "desert", "temple": "colonnade", "pillar": "colonnade",
+    "column": "colonnade", "courtyard": "arcade", "arch": "arcade", "field": "terrace", "gorge": "canyon",
+    "cliff": "canyon", "river": "canyon", "blossom": "meadow", "garden": "meadow", "hamlet": "village",
+}  # fmt: skip
+
+# Every template names the place: words must be able to steer what comes into view.
 TEMPLATES = (
     "{ground} {time}, {trees}, {things}",
     "{ground} with {trees} {time}",
@@ -33,6 +50,8 @@ TEMPLATES = (
     "a view of {ground} with {things}",
     "{ground}. {trees}. {things}. {time}.",
     "{things} {time}, {ground}",
+    "a flight through {ground} {time}",
+    "{ground} and {trees}, {things}, {time}",
 )
 
 
@@ -68,7 +87,9 @@ def _score(world: World, wanted: set[str]) -> float:
     said = world.attributes
     spoken = _words(" ".join(v for k, v in said.items() if k != "time"))
     time = _words(" ".join(MOODS[said["time"]].words) + " " + said["time"])
-    return 2.0 * (world.kind in wanted) + 1.0 * len(spoken & wanted) + 1.5 * bool(time & wanted)
+    kind = next(iter(_words(world.kind)))
+    named = 2.0 * (kind in wanted) + 1.0 * (kind in {ALIASES.get(word) for word in wanted})
+    return named + 1.0 * len(spoken & wanted) + 1.5 * bool(time & wanted)
 
 
 def _words(text: str) -> set[str]:

@@ -93,7 +93,7 @@ def light(mood: Mood, rng: Generator, *, ground: Floats, fog_density: float, wat
         disc_radius_deg=mood.disc,
         water_level=water_level,
         water_color=None if water is None else _tensor(water * (0.35 if night else 0.85)),
-        exposure=1.0 if night else 1.12,
+        exposure=1.1 if mood.lit and not night else 1.0,
     )
 
 

@@ -45,7 +45,8 @@ class Street(Scene):
             colors("d8c3a5", "c9a98a", "e6d5b8", "b58a72", "9aa3ad", "cfae84"),
             colors("8fa3b5", "b5c0c8", "6f86a0", "d5cfc2", "a38f86", "c4b59f"),
         ]
-        self.walls = shifted(sets[int(rng.integers(3))], hue, lift)
+        made = int(rng.integers(3))
+        self.walls = shifted(sets[made], hue, lift)
         self.road = shifted(colors("4a4359", "55525f", "5d5a5c")[int(rng.integers(3))][None], hue, lift)[0]
         self.pavement = colors("8d8390", "a39a98", "b3a99c")[int(rng.integers(3))]
         self.parks = rng.uniform(0.05, 0.3)
@@ -54,7 +55,8 @@ class Street(Scene):
         season = ("green", "green", "autumn", "blossom")[int(rng.integers(4))]
         self.tints = tints[season]
         self.attributes |= {
-            "ground": "a street of low houses" if self.floors[1] < 8 else "a street between towers",
+            "ground": f"a street of {'low' if self.floors[1] < 8 else 'tall'} "
+            f"{('colourful', 'sandstone', 'grey and blue')[made]} houses",
             "trees": f"{season} trees along the pavement",
             "things": "lit windows and street lamps" if self.mood.lit else "parks between the houses",
         }
@@ -212,14 +214,13 @@ class Arcade(Country):
         )
         self.ground_colors = colors("8fa866", "a3b573", "b5bd7d")
         hue, lift = rng.uniform(-0.015, 0.015), rng.uniform(0.95, 1.05)
-        stone = [("efdcb8", "e0b98f"), ("e8d4c0", "cfa890"), ("f0e6d2", "d8c4a4"), ("e6c9a8", "c99f7a")][
-            int(rng.integers(4))
-        ]
-        self.stone = shifted(colors(*stone), hue, lift)
+        stones = (("efdcb8", "e0b98f"), ("e8c4b4", "cf9f8c"), ("ece2d0", "d8c4a4"), ("e0b088", "c28f68"))
+        stone = int(rng.integers(4))
+        self.stone = shifted(colors(*stones[stone]), hue, lift)
         self.paving = shifted(colors("d9b88f", "c9a27a", "cfae86"), hue, lift)
         self.roof, self.leaves = colors("b85f4b")[0], GREENS
         self.attributes |= {
-            "ground": "a sunny arcade with round arches",
+            "ground": f"an arcade of {('yellow', 'pink', 'white', 'brown')[stone]} stone with round arches",
             "things": "potted trees on tiled paving",
         }
         self.scatters = [self.trees("round", lambda p: 0.4 * (np.abs(p[:, 0]) > 15), GREENS, 7, (0.7, 1.3)),
@@ -329,7 +330,7 @@ class Colonnade(Country):
         self.ground_colors = colors("8fb08a", "7fa47c", "a3bb8c")
         self.shore_colors = colors("e3d8bc", "d8ccae")
         self.water_color = colors("4c9db0", "5a8fb8", "3f93a8")[int(rng.integers(3))]
-        stones = (("f3ece0", "e9e1d4"), ("efd9c0", "e3c8aa"), ("e0a988", "f0d8bc"), ("c9ccd8", "e6e6ea"))
+        stones = (("e8dfd0", "ded5c6"), ("e9d2b6", "e3c8aa"), ("e0a988", "f0d8bc"), ("c9ccd8", "e6e6ea"))
         name = ("white", "sand", "terracotta", "grey")
         stone = int(rng.integers(4))
         self.stone = colors(*stones[stone])
@@ -453,7 +454,8 @@ class Rooms(Scene):
         self.garden = garden
         self.attributes |= {
             "ground": "a furnished house, room after room",
-            "things": "wooden floors, doors in a line and tall windows",
+            "things": "tall windows and wooden beams" if len(self.beamed) > 2 else "tall windows and doors in a line",
+            "trees": "lamps and potted plants",
         }
 
     def ground(self, places: Floats) -> Floats:

@@ -137,7 +137,7 @@ AUTUMN = variants(
 BLOSSOM = variants(("e58fa0", "f0b3b8", TRUNK), ("eaa0a8", "f3c0c0", TRUNK), ("86a05f", "96ae68", TRUNK))
 COTTAGES = variants(
     ("f6e6c8", "b5573f"),
-    ("f8efe2", "c9634a"),
+    ("ecdfca", "c9634a"),
     ("efcf9a", "a8503f"),
     ("e8b898", "8a4f45"),
     ("d98f6e", "6f5a56"),
@@ -180,12 +180,14 @@ class Lake(Country):
     def build(self, rng: Generator) -> None:
         base = rolling(self.stream("shore"), rng.uniform(3.5, 5.5), rng.uniform(60, 95))
         lift = rng.uniform(-0.2, 0.9)
-        # A shore runs past the first view, so that there is always water on one hand and land on the other.
-        self.height = lambda places: (
-            base(places)
-            + lift
-            + 2.2 * np.tanh((places[:, 0] + 4) / 18) * np.exp(-((places**2).sum(1)) / 1600)
-        )
+
+        def height(places: Floats) -> Floats:
+            # A shore runs past the first view, so that there is always water on one hand and land on the other.
+            home = np.exp(-(places**2).sum(1) / 2000)
+            shore = 2.2 * np.tanh((places[:, 0] + 2) / 16)
+            return (base(places) + lift) * (1 - 0.75 * home) + home * shore
+
+        self.height = height
         self.ground_colors = colors("7fae7a", "6f9f6c", "93b97d")
         self.shore_colors = colors("e9d9a8", "e0cd9c")
         self.steep_colors = colors("a59c95", "948c86")
@@ -216,7 +218,7 @@ class Snow(Country):
 
     def build(self, rng: Generator) -> None:
         self.height = rolling(self.stream("snow"), rng.uniform(4, 9), rng.uniform(55, 100))
-        self.ground_colors = colors("f2f5fa", "e8eef6", "dfe8f4")
+        self.ground_colors = colors("e4e9f2", "dae3ef", "d0dcec")
         self.steep_colors = colors("8a94a8", "a3adbd")
         dense = rng.random() < 0.5
         self.attributes |= {
@@ -249,6 +251,7 @@ class AutumnWood(Country):
         self.attributes |= {
             "ground": "a green wood in spring" if spring else "an autumn wood",
             "trees": "tall trees with green crowns" if spring else "tall trees with orange leaves",
+            "things": "green bushes" if spring else "fallen leaves and bushes",
         }
         tints = GREENS if spring else AUTUMN
         self.scatters = [
@@ -305,7 +308,7 @@ class Canyon(Country):
         self.ground_colors = colors("e9cf9a", "dfbf8a", "d8b680")
         self.steep_colors = colors("c9623f", "dd8a57", "efb77c", "a94a3d")
         self.water_color = colors("4fa6a3")[0]
-        self.attributes |= {"ground": "a red canyon with a stream", "things": "a few small trees"}
+        self.attributes |= {"ground": "a red canyon with a stream", "things": "layered red rock", "trees": "a few small trees"}
         self.scatters = [
             self.trees("round", self.groves("trees", 25, 0.3, 0.10), variants(("8ba25c", "98ae66", TRUNK), ("7d9854", "8ba25c", TRUNK)), 7, (0.5, 0.9)),
             self.rocks(self.groves("rocks", 20, 0.35, 0.10), variants(("c9623f",), ("b5573f",)), 5.5),
@@ -336,7 +339,7 @@ class Terraces(Country):
         self.height = height
         self.ground_colors = colors("a6bf5f", "86a956", "c9c774")
         self.steep_colors = colors("b08a62", "a37c56")
-        self.attributes |= {"ground": "green terraced fields", "things": "a hillside village with red roofs"}
+        self.attributes |= {"ground": "green terraced fields", "things": "a hillside village", "trees": "round trees and bushes"}
         self.scatters = [
             self.houses(self.groves("houses", 60, 0.5, 0.12), COTTAGES, 15),
             self.trees("round", self.groves("trees", 40, 0.3, 0.06), GREENS, 7, (0.5, 0.9)),
@@ -357,7 +360,7 @@ class Village(Country):
         self.ground_colors = (
             colors("c3cfe4", "d4ddee", "b4c2da") if snowy else colors("7f9b6a", "8fa671", "a8a778")
         )
-        self.attributes |= {"ground": "a snowy village" if snowy else "a country village", "things": "houses with lit windows and lamps" if self.mood.lit else "houses and lamps"}  # fmt: skip
+        self.attributes |= {"ground": "a snowy village" if snowy else "a country village", "things": "houses with lit windows and lamps" if self.mood.lit else "houses and lamps", "trees": "pines between them"}  # fmt: skip
         roofs = variants(("b9806a", "e4eaf4"), ("a8604c", "dfe6f2"), ("d9bf9c", "e8edf5"), ("8d93b0", "e4eaf4")) if snowy else COTTAGES
         self.scatters = [
             self.houses(self.groves("houses", 70, 0.72, 0.35), roofs, 14),
@@ -378,7 +381,7 @@ class Meadow(Country):
         self.ground_colors = colors("9dbb6c", "8caf66", "b8c67c")
         self.shore_colors = colors("cfc590", "bfb57f")
         self.water_color = colors("4c9db0")[0]
-        self.attributes |= {"ground": "a meadow with ponds", "trees": "pink blossom trees"}
+        self.attributes |= {"ground": "a meadow with ponds", "trees": "pink blossom trees", "things": "bushes and grey rocks"}
         self.scatters = [
             self.trees("round", self.groves("blossom", 35, 0.5, 0.10), BLOSSOM, 6.5, (0.7, 1.25)),
             self.bushes(self.groves("bushes", 20, 0.3, 0.05), GREENS[:, :1]),
