@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 from flythrough.camera.path import CameraPath
-from flythrough.worlds.compose import glance
+from flythrough.worlds.compose import DULL, glance
 from flythrough.worlds.hashing import Floats
 
 if TYPE_CHECKING:
@@ -113,9 +113,11 @@ def viewpoint(world: World, rng: Generator) -> tuple[Floats, float]:
 
 
 def _worth_seeing(world: World, poses: Poses) -> bool:
-    """Whether the first of the poses sees something."""
-    first = poses.c2w()[:1]
-    return bool(glance(world.mesh(first[:, :3, 3]), world.light, first).clear())
+    """Whether the first of the poses sees something, and nothing near fills the picture on the way."""
+    some = np.unique(np.linspace(0, len(poses.position) - 1, 5).astype(int))
+    c2w = Poses(poses.position[some], poses.angles[some]).c2w()
+    looks = glance(world.mesh(c2w[:, :3, 3]), world.light, c2w)
+    return bool(looks.clear()[0]) and bool((looks.crowded() < 0.4).all() and (looks.contrast() > 0.5 * DULL).all())
 
 
 def _standpoint(world: World, rng: Generator) -> tuple[Floats, float]:
