@@ -56,7 +56,7 @@ def ssim(pictures: Tensor, truth: Tensor) -> Tensor:
     Gaussian window 11x11 of sigma 1.5, K1 = 0.01, K2 = 0.03, full windows only, mean over the colours.
     Source: Wang et al., 2004, doi 10.1109/TIP.2003.819861.
     """
-    x, y = (unit(images).flatten(0, -4).movedim(-1, 1) for images in (pictures, truth))
+    x, y = (unit(images).reshape(-1, *images.shape[-3:]).movedim(-1, 1) for images in (pictures, truth))
     mean_x, mean_y = _window(x), _window(y)
     var_x, var_y = _window(x * x) - mean_x**2, _window(y * y) - mean_y**2
     both = _window(x * y) - mean_x * mean_y

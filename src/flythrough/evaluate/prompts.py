@@ -119,7 +119,7 @@ def measure(bench: Bench) -> None:
     pairs += pairs % 2  # half of the first frames from either kind
     judge = trained_judge(bench, worlds=min(16, max(4, len(bench.seeds))))
     for way in THRESHOLDS:
-        rows = _asked(bench, judge, way, pairs)
+        rows = asked(bench, judge, way, pairs)
         share = {name: float(np.mean([case[name] for case in rows])) for name in SHARES}
         name = "from the sky down" if way == "tilt" else "120 degrees round, against the picture"
         note, (least, stretch) = f"{2 * pairs} flights; chance 50%", THRESHOLDS[way]
@@ -144,7 +144,7 @@ class Case:
     truth: Tensor
 
 
-def _asked(bench: Bench, judge: Judge, way: str, pairs: int) -> list[dict]:
+def asked(bench: Bench, judge: Judge, way: str, pairs: int) -> list[dict]:
     cases = [_case(bench, way, number) for number in range(pairs)]
     orders = [order for case in cases for order in case.orders]
     flights = flown(bench.flyer, orders)
