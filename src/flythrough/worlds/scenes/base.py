@@ -233,15 +233,15 @@ class Open(Scene):
         up = self.height(np.stack([x, z], axis=1))
         for axis in (0, 1):
             along, across = (j, i) if axis == 0 else (i, j)
-            between = (across % 9 == 0) & (along % 3 != 0)
+            between = ((across % 9 == 0) & (along % 3 != 0)).nonzero()[0]
+            along, across = along[between], across[between]
             low = along - along % 3
             share = (along % 3) / 3
             ends = []
             for end in (low, low + 3):
                 px, pz = self._jittered(*((across, end) if axis == 0 else (end, across)))
                 ends.append(np.stack([px, self.height(np.stack([px, pz], axis=1)), pz], axis=1))
-            line = ends[0] + share[:, None] * (ends[1] - ends[0])
-            x, up, z = (np.where(between, line[:, k], old) for k, old in enumerate((x, up, z)))
+            x[between], up[between], z[between] = (ends[0] + share[:, None] * (ends[1] - ends[0])).T
         return x, up, z
 
     def _jittered(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -301,10 +301,24 @@ def smooth(stream: int, places: Floats, wavelength: float) -> Floats:
     share = scaled - base
     share = share * share * (3 - 2 * share)
     i, j = base.astype(np.int64).T
-    corner = [hashing.uniforms(stream, i + a, j + b, 1)[:, 0] for a in (0, 1) for b in (0, 1)]
+    corner = _corners(stream, i, j)
     left = corner[0] + (corner[1] - corner[0]) * share[:, 1]
     right = corner[2] + (corner[3] - corner[2]) * share[:, 1]
     return left + (right - left) * share[:, 0]
+
+
+def _corners(stream: int, i: NDArray[np.int64], j: NDArray[np.int64]) -> list[Floats]:
+    """The numbers at the four corners of lattice cells (i, j), each (N,); hashed once a corner where cells crowd."""
+    ends = ((0, 0), (0, 1), (1, 0), (1, 1))
+    if not len(i):
+        return [np.zeros(0)] * 4
+    rows, columns = int(i.max() - i.min()) + 2, int(j.max() - j.min()) + 2
+    if rows * columns > 3 * len(i):
+        return [hashing.uniforms(stream, i + a, j + b, 1)[:, 0] for a, b in ends]
+    p, q = np.meshgrid(np.arange(rows) + i.min(), np.arange(columns) + j.min(), indexing="ij")
+    table = hashing.uniforms(stream, p.ravel(), q.ravel(), 1)[:, 0]
+    place = (i - i.min()) * columns + (j - j.min())
+    return [table[place + a * columns + b] for a, b in ends]
 
 
 def rolling(stream: int, amplitude: float, wavelength: float) -> Field:
