@@ -10,9 +10,11 @@ mini = PRESETS["mini"]
 recipe = WorldRecipe(
     model=mini.model,
     stage=WorldStageConfig(
-        clips=ClipConfig(frames=161, clips_per_world=2, worlds_per_batch=4, workers=14),
+        clips=ClipConfig(frames=161, clips_per_world=2, worlds_per_batch=4, workers=12),
         encoding=mini.camera_encoding,
-        lengths=((0.0, 11), (0.7, 21)),
+        sigmas=mini.sigmas,
+        lengths=((0.0, 21),),  # all ten seconds at once: one shape to compile
+        batch=8,
     ),
     steps=40_000,
     muon_lr=0.01,

@@ -26,5 +26,5 @@ def clean(x: Tensor, velocity: Tensor, sigma: Tensor) -> Tensor:
 
 
 def shift(sigma: Number, by: float) -> Number:
-    """Move noise levels towards 1, where large grids decide their layout. 0 and 1 stay. Source: SD3, arXiv 2403.03206."""
+    """Move noise levels towards 1, where large grids find their layout. 0 and 1 stay. Source: SD3, arXiv 2403.03206."""
     return by * sigma / (1 + (by - 1) * sigma)

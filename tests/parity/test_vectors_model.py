@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from itertools import pairwise
 
 import pytest
@@ -18,10 +19,7 @@ from flythrough.sampling.guidance import guided
 from flythrough.sampling.schedules import flow_match_sigmas
 from tests.vectors import Case, assert_matches, cases
 
-FIELDS = (
-    "depth heads head_dim latent_channels caption_channels softmax_every cross_attention_heads mlp_ratio "
-    "softmax_scale_main softmax_scale_camera camera_conv_across_chunks window sink"
-).split()
+FIELDS = [field.name for field in fields(ModelConfig)]
 
 
 def model_of(case: Case) -> SanaWM:

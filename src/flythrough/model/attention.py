@@ -284,7 +284,7 @@ def _shrunk(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
 
 def _softmax(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
     """(B, n, S, A, D) queries over (B, m, S, A, D) keys and values."""
-    B, n, S = q.shape[:3]
+    n, S = q.shape[1:3]
     q, k, v = (part.flatten(1, 2).transpose(1, 2) for part in (q, k, v))
     y = functional.scaled_dot_product_attention(q, k, v, scale=scale)
     return y.transpose(1, 2).unflatten(1, (n, S))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from torch import Tensor
 
@@ -46,10 +47,7 @@ class StreamState:
 
     def advance(self, bounds: tuple[int, ...]) -> list[tuple[int, int]]:
         """Count the chunks of a call; returns the frames [begin, end) of held + new that stay in the windows."""
-        new = [
-            (self.chunks + number, end - begin)
-            for number, (begin, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True))
-        ]
+        new = [(self.chunks + number, end - begin) for number, (begin, end) in enumerate(pairwise(bounds))]
         self.frames, self.chunks = self.frames + bounds[-1], self.chunks + len(new)
         wanted = set(visible_chunks(self.chunks, self.window, self.sink))
         kept = frame_ranges([*self.held, *new], wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -29,7 +30,7 @@ class Timeline:
 
     @property
     def chunks(self) -> list[tuple[int, int]]:
-        return list(zip(self.bounds[:-1], self.bounds[1:], strict=True))
+        return list(pairwise(self.bounds))
 
     @property
     def longest(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -190,11 +191,7 @@ def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
 
 def _checked(bounds: tuple[int, ...] | None, frames: int) -> tuple[int, ...]:
     bounds = (0, frames) if bounds is None else tuple(bounds)
-    if (
-        bounds[0] != 0
-        or bounds[-1] != frames
-        or any(b <= a for a, b in zip(bounds[:-1], bounds[1:], strict=True))
-    ):
+    if bounds[0] != 0 or bounds[-1] != frames or any(b <= a for a, b in pairwise(bounds)):
         raise InputError(
             f"chunk bounds are {bounds}; they must rise from 0 to the number of frames, {frames}"
         )

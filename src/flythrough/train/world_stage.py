@@ -10,8 +10,9 @@ from torch import Tensor
 from flythrough import flow
 from flythrough.conditioning import CameraEncoding, Conditioning, encode_camera
 from flythrough.model.transformer import SanaWM
+from flythrough.sampling.chunks import sample_chunk
 from flythrough.text.base import TextEncoder
-from flythrough.train.data import ClipBatch, ClipConfig, ClipSource, Pool, held_out, to_video
+from flythrough.train.data import ClipBatch, ClipConfig, ClipSource, Pool, held_out, to_bytes, to_video
 from flythrough.vae.base import VideoVAE
 
 
@@ -19,19 +20,22 @@ from flythrough.vae.base import VideoVAE
 class WorldStageConfig:
     clips: ClipConfig
     encoding: CameraEncoding
-    batch: int = 32
-    lengths: tuple[tuple[float, int], ...] = (
-        (0.0, 11),
-    )  # (share of the run, latent frames a clip from there on)
+    sigmas: tuple[float, ...]  # those of the sampler; what it asks for is trained most
+    lengths: tuple[tuple[float, int], ...]  # (share of the run, latent frames a clip from there on)
+    batch: int = 8  # clips of the longest length; shorter ones come in greater number
     pool: int = 6000
-    fill: int = 2000
-    refresh_every: int = 16  # steps between two rendered batches
+    fill: int = 300  # clips rendered before the first step
+    refresh_every: int = 12  # steps between two rendered batches
     shift: float = 2.0  # sigma = shift(sigmoid(normal)), as in the specification with 9.95 for 106,480 tokens
+    sampler_share: float = 0.5  # of the frames have one of the sampler's own noise levels
     context_noise: float = 0.2  # sigma ~ U(0, this) on the clean frames that later ones look back at ...
     context_noise_share: float = 0.7  # ... in this share of clips: a cure for drift
-    own_context_from: float = 0.66  # from this share of the run on ...
-    own_context_share: float = 0.33  # ... this share of clips looks back at the model's own samples
+    own_context_from: float = 0.6  # from this share of the run on ...
+    own_context_share: float = (
+        0.33  # ... this share of clips comes again and looks back at what the model made of it
+    )
     no_text_share: float = 0.15
+    from_start_share: float = 0.5  # of the crops shorter than a clip begin with its first frame
 
 
 class WorldStage:
@@ -47,12 +51,101 @@ class WorldStage:
     ) -> None:
         self.model, self.config, self.device = model.to(device), config, device
         self.vae, self.text = vae, text
-        self.position, self._step, self._source = 0, 0, None
-        self._own_context = False
+        self.position, self._step = 0, 0
+        self._source: ClipSource | None = None
+        self._own = False
+        self._made: tuple[Tensor, Tensor, Conditioning] | None = (
+            None  # the last batch and what was made of it
+        )
+        self._levels = torch.tensor(config.sigmas[:-1], device=device)
+        self._no_text = tuple(part[0].to(device) for part in text.encode([""]))
         self.pool = Pool(config.pool)
-        self._held_out = self._encode(held_out(config.clips, device))
+        self._truth = held_out(config.clips, device)
+        self._held_out = self._encode(self._truth)
 
-    def fill(self, clips: int) -> None:
+    def compile(self) -> None:
+        """Compile every block by itself, and the encoder: a minute on a new machine, then twice as fast."""
+        for block in self.model.blocks:
+            block.compile(fullgraph=True, dynamic=False)
+
+    def next_batch(self, share: float) -> tuple[Tensor, Conditioning]:
+        self._own = share >= self.config.own_context_from
+        if self._step % self.config.refresh_every == 0:
+            self._render(max(self.config.fill, self.pool.added + 1))
+        self._step += 1
+        length = [frames for start, frames in self.config.lengths if share >= start][-1]
+        batch = self.config.batch * self.config.lengths[-1][1] // length  # the same number of tokens
+        return self._crop(self.pool.tensors, self.pool.draw(batch), length)
+
+    def loss(self, batch: tuple[Tensor, Conditioning]) -> tuple[Tensor, dict[str, Tensor]]:
+        latents, cond = batch
+        config, (B, _, T) = self.config, latents.shape[:3]
+        empty = self._chance(B) < config.no_text_share
+        cond.text[empty], cond.text_mask[empty] = self._no_text
+
+        context = (
+            self._chance(B, 1) * config.context_noise * (self._chance(B, 1) < config.context_noise_share)
+        )
+        past = flow.add_noise(latents, torch.randn_like(latents), context[:, None, :, None, None])
+        if self._made is not None and len(self._made[0]) == B and self._made[0].shape == latents.shape:
+            own = max(1, round(B * config.own_context_share))
+            again, guesses, told = (
+                self._made[0][-own:],
+                self._made[1][-own:],
+                self._made[2].clips(slice(B - own, B)),
+            )
+            latents, past = torch.cat([again, latents[own:]]), torch.cat([guesses, past[own:]])
+            cond = told.joined(cond.clips(slice(own, B)))
+        loss, guess, scalars = self._velocity_loss(latents, past, cond, self._sigma(B, T))
+        self._made = (
+            (latents, torch.cat([latents[:, :, :1], guess[:, :, 1:]], dim=2), cond) if self._own else None
+        )
+        return loss, scalars
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Velocity error at fixed noise levels on held-out worlds; the same clips and noise every time."""
+        T = self.config.lengths[0][1]
+        everything = torch.arange(len(self._held_out["latents"]))
+        latents, cond = self._crop(self._held_out, everything, T, from_start=True)
+        scores = {}
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices), torch.compiler.set_stance("force_eager"):
+            for level in (0.25, 0.5, 0.75, 1.0):
+                torch.manual_seed(0)
+                sigma = torch.full((len(latents), T), level, device=self.device)
+                mse = self._velocity_loss(latents, latents, cond, sigma)[2]["later_frames"]
+                scores[f"validation_velocity_mse/{level}"] = float(mse)
+        return scores
+
+    @torch.no_grad()
+    def sample(self) -> Tensor:
+        """Held-out flights as the model streams them from the first frame: truth above, every second second."""
+        T = self.config.lengths[-1][1]
+        latents, cond = self._crop(self._held_out, torch.arange(4), T, from_start=True)
+        state, sigmas, made = self.model.new_state(), torch.tensor(self.config.sigmas), []
+        with self._bf16(), torch.compiler.set_stance("force_eager"):
+            for t in range(T):
+                now = slice(t, t + 1)
+                first = latents[:, :, :1] if t == 0 else None
+                made.append(
+                    sample_chunk(
+                        self.model,
+                        torch.randn_like(latents[:, :, now]),
+                        cond.frames(now),
+                        state,
+                        sigmas,
+                        first,
+                    )
+                )
+            film = self.vae.decode(torch.cat(made, dim=2))
+        shown = slice(0, film.shape[2], 32)
+        pair = torch.cat(
+            [to_video(self._truth.video[:4])[:, :, : film.shape[2]][:, :, shown], film[:, :, shown]], dim=3
+        )
+        return to_bytes(pair.transpose(1, 2).flatten(0, 1))  # (4 n, 3, 2 H, W)
+
+    def _render(self, clips: int) -> None:
         """Render and encode until the pool has seen this many clips."""
         if self._source is None:
             self._source = ClipSource(self.config.clips, self.device, self.position)
@@ -60,111 +153,59 @@ class WorldStage:
             self.pool.add(**self._encode(next(self._source)))
             self.position = self._source.position
 
-    def next_batch(self, share: float) -> tuple[Tensor, Conditioning]:
-        self._own_context = share >= self.config.own_context_from
-        if len(self.pool) < self.config.fill:
-            self.fill(self.config.fill)
-        elif self._step % self.config.refresh_every == 0:
-            self.fill(self.pool.added + 1)
-        self._step += 1
-        length = [frames for start, frames in self.config.lengths if share >= start][-1]
-        batch = max(1, self.config.batch * self.config.lengths[0][1] // length)  # the same number of tokens
-        return self._crop(self.pool.tensors, self.pool.draw(batch), length)
-
-    def loss(self, batch: tuple[Tensor, Conditioning]) -> tuple[Tensor, dict[str, Tensor]]:
-        latents, cond = batch
-        B, _, T = latents.shape[:3]
-        empty = torch.rand(B, device=self.device) < self.config.no_text_share
-        cond.text[empty], cond.text_mask[empty] = self._no_text
-        sigma = flow.shift(torch.sigmoid(torch.randn(B, T, device=self.device)), self.config.shift)
-        context = torch.rand(B, 1, device=self.device) * self.config.context_noise
-        context = context * (torch.rand(B, 1, device=self.device) < self.config.context_noise_share)
-        past = flow.add_noise(
-            latents, torch.randn_like(latents), context.expand(B, T)[:, None, :, None, None]
-        )
-        if self._own_context:
-            own = max(1, round(B * self.config.own_context_share))
-            past[:own] = self._own_samples(latents[:own], cond.clips(slice(own)))
-        return self._velocity_loss(latents, past, cond, sigma)
-
-    @torch.no_grad()
-    def validate(self) -> dict[str, float]:
-        """Velocity error at fixed noise levels on held-out worlds; the same clips and noise every time."""
-        T = self.config.lengths[0][1]
-        latents, cond = self._crop(self._held_out, torch.arange(len(self._held_out["latents"])), T, first=0)
-        scores = {}
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            for level in (0.25, 0.5, 0.75, 0.95):
-                torch.manual_seed(0)
-                sigma = torch.full((len(latents), T), level, device=self.device)
-                scores[f"validation_velocity_mse/{level}"] = float(
-                    self._velocity_loss(latents, latents, cond, sigma)[0]
-                )
-        return scores
-
-    def sample(self) -> None:
-        return None
+    def _sigma(self, B: int, T: int) -> Tensor:
+        """A noise level for every frame (B, T): logit-normal, or one at which the sampler will ask."""
+        spread = flow.shift(torch.sigmoid(torch.randn(B, T, device=self.device)), self.config.shift)
+        asked = self._levels[torch.randint(len(self._levels), (B, T), device=self.device)]
+        return torch.where(self._chance(B, T) < self.config.sampler_share, asked, spread)
 
     def _velocity_loss(
         self, latents: Tensor, past: Tensor, cond: Conditioning, sigma: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """latents (B, C, T, H, W) are predicted from sigma (B, T) of noise; past is what later frames look back at."""
-        noise = torch.randn_like(latents)
-        velocity = self._velocity(
-            past, flow.add_noise(latents, noise, sigma[:, None, :, None, None]), sigma, cond
-        )
-        error = (velocity - (noise - latents)).square().mean((1, 3, 4))  # (B, T)
-        return error.mean(), {"first_frame": error[:, 0].mean(), "later_frames": error[:, 1:].mean()}
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """latents (B, C, T, H, W) are predicted from sigma (B, T) of noise; past is what later frames look back at.
+
+        Returns the loss, the clean latents that the prediction points to, and parts of the loss.
+        """
+        noise, level = torch.randn_like(latents), sigma[:, None, :, None, None]
+        noisy = flow.add_noise(latents, noise, level)
+        predicted = self._velocity(past, noisy, sigma, cond)
+        error = (predicted - flow.velocity(latents, noise)).square().mean((1, 3, 4))  # (B, T)
+        parts = {"first_frame": error[:, 0].mean(), "later_frames": error[:, 1:].mean()}
+        return error.mean(), flow.clean(noisy, predicted, level).detach(), parts
 
     def _velocity(self, past: Tensor, noisy: Tensor, sigma: Tensor, cond: Conditioning) -> Tensor:
-        bounds = list(range(noisy.shape[2] + 1))
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            return self.model.teacher_forcing(
-                past, noisy, torch.zeros_like(sigma), 1000 * sigma, cond, bounds
-            ).float()
-
-    @torch.no_grad()
-    def _own_samples(self, latents: Tensor, cond: Conditioning) -> Tensor:
-        """Every frame but the first as the model makes it from the true frames before it, in two Euler steps."""
-        x = torch.randn_like(latents)
-        for now, after in ((1.0, 0.6), (0.6, 0.0)):
-            sigma = torch.full((len(latents), latents.shape[2]), now, device=self.device)
-            x = x + (after - now) * self._velocity(latents, x, sigma, cond)
-        return torch.cat([latents[:, :, :1], x[:, :, 1:]], dim=2)
+        bounds = tuple(range(0, noisy.shape[2] + 1, self.model.config.chunk))
+        with self._bf16():
+            return self.model.teacher_forcing(past, noisy, 1000 * sigma, cond, bounds)
 
     def _crop(
-        self, items: dict[str, Tensor], which: Tensor, T: int, first: int | None = None
+        self, items: dict[str, Tensor], which: Tensor, T: int, from_start: bool = False
     ) -> tuple[Tensor, Conditioning]:
         """A window of T latent frames from each clip; its poses stay relative to the first frame of its flight."""
         which = which.to(self.device)
-        whole = items["latents"].shape[2]
-        start = (
-            torch.randint(whole - T + 1, (len(which), 1))
-            if first is None
-            else torch.full((len(which), 1), first)
-        )
-        frames = (start + torch.arange(T)).to(self.device)
+        spare = items["latents"].shape[2] - T
+        start = torch.randint(spare + 1, (len(which), 1), device=self.device)
+        start = start * (self._chance(len(which), 1) >= self.config.from_start_share) * (not from_start)
+        frames = start + torch.arange(T, device=self.device)
         rows = torch.arange(len(which), device=self.device)[:, None]
-        latents = items["latents"][which].transpose(1, 2)[rows, frames].transpose(1, 2).float()
-        camera, plucker = (
-            items["camera"][which][rows, frames],
-            items["plucker"][which].transpose(1, 2)[rows, frames],
-        )
-        return latents, Conditioning(
+
+        def window(name: str) -> Tensor:
+            return items[name][which].transpose(1, 2)[rows, frames].transpose(1, 2).float()
+
+        return window("latents"), Conditioning(
             text=items["text"][which].float(),
             text_mask=items["text_mask"][which],
-            camera=camera,
-            plucker=plucker.transpose(1, 2).float(),
+            camera=items["camera"][which][rows, frames],
+            plucker=window("plucker"),
         )
 
     @torch.no_grad()
     def _encode(self, clips: ClipBatch) -> dict[str, Tensor]:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+        with self._bf16():
             latents = torch.cat([self.vae.encode(to_video(clip[None])) for clip in clips.video])
         height, width = clips.video.shape[2:4]
         camera, plucker = encode_camera(clips.c2w, clips.intrinsics, height, width, self.config.encoding)
         text, text_mask = self.text.encode(clips.captions)
-        self._no_text = tuple(x[0].to(self.device) for x in self.text.encode([""]))
         half = torch.float16 if self.device.type == "cuda" else torch.float32
         return {
             "latents": latents.to(half),
@@ -173,3 +214,9 @@ class WorldStage:
             "text": text.to(self.device, half),
             "text_mask": text_mask.to(self.device),
         }
+
+    def _chance(self, *shape: int) -> Tensor:
+        return torch.rand(*shape, device=self.device)
+
+    def _bf16(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
