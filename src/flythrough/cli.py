@@ -117,26 +117,20 @@ def evaluate(
     from flythrough.evaluate.report import run
 
     chosen = None if parts is None else [part.strip() for part in parts.split(",")]
-    status: dict[str, Any] = {}
-    with _progress("clips") as progress:
+    progress, tasks = _progress("clips"), {}
 
-        def report(part: str, done: int, of: int) -> None:
-            if part not in status:
-                status[part] = progress.add_task(part, total=of)
-            progress.update(status[part], completed=done, total=of)
+    def report(part: str, done: int, of: int) -> None:
+        if part not in tasks:
+            progress.start()  # not before all input has been checked
+            tasks[part] = progress.add_task(part, total=of)
+        progress.update(tasks[part], completed=done, total=of)
 
-        result = run(
-            model,
-            clips,
-            _range(seeds),
-            steps,
-            out,
-            chosen,
-            report,
-            device=device,
-            text_folder=text_folder,
-            show=False,
-        )
+    asked = {"device": device, "text_folder": text_folder, "show": False}
+    try:
+        result = run(model, clips, _range(seeds), steps, out, chosen, report, **asked)
+    finally:
+        if tasks:
+            progress.stop()
     _console().print(result.table())
 
 

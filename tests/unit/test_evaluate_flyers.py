@@ -13,7 +13,7 @@ from flythrough.errors import InputError
 from flythrough.evaluate import control, film, paths, prompts
 from flythrough.evaluate.bench import Bench
 from flythrough.evaluate.figures import Figure, Report
-from flythrough.evaluate.report import examine, parse_seeds, run
+from flythrough.evaluate.report import examine, run
 from flythrough.worlds.world import World
 from tests.flyers import Frozen, Perfect
 
@@ -180,13 +180,6 @@ def test_some_frames_of_a_long_flight_keep_their_latents() -> None:
 def test_a_wrong_question_is_refused_before_work(asked: dict, words: str) -> None:
     with pytest.raises(InputError, match=words):
         run(**asked)
-
-
-def test_seeds_are_a_range() -> None:
-    assert parse_seeds("100:132") == (100, 132)
-    for text in ("5", "5:", "a:b", "-1:3"):
-        with pytest.raises(InputError, match="A:B"):
-            parse_seeds(text)
 
 
 def test_random_numbers_depend_on_their_purpose() -> None:

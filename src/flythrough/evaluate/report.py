@@ -132,11 +132,3 @@ def _checked(
     if out is not None and out.suffix != ".json":
         raise InputError(f"{out}: the report is written as JSON; expected a name that ends in .json")
     return parts, list(range(begin, end))
-
-
-def parse_seeds(text: str) -> tuple[int, int]:
-    """'100:132' -> (100, 132): the test worlds 100 to 131."""
-    first, _, last = text.partition(":")
-    if not (first.isdecimal() and last.isdecimal()):
-        raise InputError(f"seeds are {text!r}; expected A:B such as 0:32")
-    return int(first), int(last)
