@@ -7,8 +7,10 @@ from flythrough.vae.mini import MiniVAEConfig
 
 recipe = VAERecipe(
     vae=MiniVAEConfig(),
-    stage=VAEStageConfig(clips=ClipConfig(frames=49, clips_per_world=2, worlds_per_batch=4, workers=14)),
+    stage=VAEStageConfig(clips=ClipConfig(frames=33, clips_per_world=2, worlds_per_batch=4, workers=12)),
     steps=25_000,
     muon_lr=0.01,
     adam_lr=1.5e-3,
+    ema_decay=0.998,
+    save_minutes=2.0,
 )

@@ -1,21 +1,27 @@
 """Rendered worlds as training data: deterministic from a seed, made while training runs.
 
-Worker processes build worlds and fly paths through them; the device renders; a pool in device memory holds what was
-rendered (or encoded) last, and batches are drawn from the pool.
+Worker processes build worlds and fly paths through them; the device renders; a pool in device memory holds
+what was rendered (or encoded) last, and batches are drawn from the pool.
 """
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from flythrough.camera.path import CameraPath
+from flythrough.train import parallel
 from flythrough.worlds.mesh import Light, Mesh
 from flythrough.worlds.render import prepare, render
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +50,7 @@ class WorldClips:
 
 @dataclass
 class ClipBatch:
-    """video (B, F, H, W, 3) uint8; c2w (B, F, 4, 4) float64, relative to frame 0; intrinsics (B, F, 4) pixels."""
+    """video (B, F, H, W, 3) uint8; c2w (B, F, 4, 4) float64, relative to frame 0; intrinsics (B, F, 4)."""
 
     video: Tensor
     c2w: Tensor
@@ -65,32 +71,34 @@ class WorldDataset(Dataset[WorldClips]):
         from flythrough.worlds.walks import random_walk
         from flythrough.worlds.world import World
 
-        torch.set_num_threads(1)
         config = self.config
         world = World.from_seed((config.seed * 1_000_003 + index) % 2**31, config.split)
         paths, captions = [], []
         for clip in range(config.clips_per_world):
-            rng = torch.Generator().manual_seed(index * 16 + clip)
-            path = random_walk(
-                world, config.frames, _numpy_rng(rng), height=config.height, width=config.width
-            )
-            paths.append(path)
-            captions.append(world.caption(_numpy_rng(rng)))
+            rng = _random(index * 16 + clip)
+            paths.append(random_walk(world, config.frames, rng, height=config.height, width=config.width))
+            captions.append(world.caption(rng))
         points = torch.cat([path.c2w[::8, :3, 3] for path in paths]).float()
         return WorldClips(world.mesh(points), world.light, paths, captions)
 
 
 class ClipSource:
-    """An endless iterator of rendered ClipBatches, starting at world number `position`."""
+    """An endless iterator of rendered ClipBatches, starting at world number `position`.
+
+    Processes that train together take turns: with two of them, one films the even worlds and one the odd.
+    `position` counts the worlds of all, so a run goes on at the right place with any number of processes.
+    """
 
     def __init__(self, config: ClipConfig, device: torch.device, position: int = 0) -> None:
         self.config, self.device, self.position = config, device, position
+        if config.workers:
+            _allow_many_files()
         loader = DataLoader(
             WorldDataset(config),
             batch_size=None,
-            sampler=range(position, 2**31 - 1),
+            sampler=range(position + parallel.rank(), 2**31 - 1, parallel.count()),
             num_workers=config.workers,
-            prefetch_factor=4 if config.workers else None,
+            prefetch_factor=2 if config.workers else None,
             multiprocessing_context="spawn" if config.workers else None,
         )
         self._worlds: Iterator[WorldClips] = iter(loader)
@@ -100,7 +108,7 @@ class ClipSource:
 
     def __next__(self) -> ClipBatch:
         worlds = [next(self._worlds) for _ in range(self.config.worlds_per_batch)]
-        self.position += len(worlds)
+        self.position += len(worlds) * parallel.count()
         return render_clips(worlds, self.config, self.device)
 
 
@@ -123,7 +131,7 @@ def render_clips(worlds: list[WorldClips], config: ClipConfig, device: torch.dev
 
 
 def mirror(batch: ClipBatch, which: Tensor) -> None:
-    """Flip the chosen clips left to right, in place: pixels, poses (S c2w S with S = diag(-1, 1, 1, 1)) and cx."""
+    """Flip the chosen clips left to right, in place: pixels, poses (S c2w S, S = diag(-1, 1, 1, 1)), cx."""
     flip = torch.diag(torch.tensor([-1.0, 1, 1, 1], dtype=batch.c2w.dtype, device=batch.c2w.device))
     batch.video[which] = batch.video[which].flip(3)
     batch.c2w[which] = flip @ batch.c2w[which] @ flip
@@ -170,12 +178,20 @@ def to_bytes(pictures: Tensor) -> Tensor:
     return ((pictures.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
-def held_out(clips: ClipConfig, device: torch.device) -> ClipBatch:
-    """A fixed batch of clips from the validation worlds."""
-    return next(ClipSource(replace(clips, split="val", workers=0, worlds_per_batch=8), device))
+def held_out(clips: ClipConfig, device: torch.device, worlds: int = 8) -> ClipBatch:
+    """Clips from the first worlds of the validation split: the same ones every time, in every process."""
+    config = replace(clips, split="val")
+    dataset = WorldDataset(config)
+    return render_clips([dataset[index] for index in range(worlds)], config, device)
 
 
-def _numpy_rng(generator: torch.Generator):  # noqa: ANN202
+def _random(seed: int) -> Generator:
     import numpy as np
 
-    return np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+    return np.random.default_rng(seed)
+
+
+def _allow_many_files() -> None:
+    """Every tensor that waits for its turn between processes holds a file open; the usual limit is 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

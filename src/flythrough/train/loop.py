@@ -1,4 +1,4 @@
-"""The training loop: next batch, loss, step, log, save. Every stage runs through it."""
+"""The training loop: next batch, loss, step, log, save. Every stage runs through it, on one GPU or many."""
 
 from __future__ import annotations
 
@@ -6,18 +6,25 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from flythrough.train import parallel
 from flythrough.train.optimizer import build_optimizers, lr_scale
 from flythrough.train.resume import Checkpoint
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """How long, how fast, and where to. A run ends after `steps` or after `minutes`, whichever comes first."""
+    """How long, how fast, and where to. A run ends after `steps` or after `minutes`, whichever comes first.
+
+    Steps and rates do not depend on the number of GPUs: each of them adds a batch of its own to every step.
+    """
 
     folder: Path
     steps: int
@@ -30,19 +37,21 @@ class RunConfig:
     ema_decay: float = 0.999
     log_every: int = 20
     save_minutes: float = 5.0
-    sample_every: int = 1000
+    sample_every: int = 2000
     seed: int = 0
 
 
 class Stage(Protocol):
     """What a stage of training brings to the loop."""
 
-    model: nn.Module
     position: int  # how far into the data; saved, so that a resumed run goes on with new clips
 
-    def next_batch(self, share: float) -> object: ...  # share of the run that is done, 0 to 1
+    @property
+    def model(self) -> nn.Module: ...
 
-    def loss(self, batch: object) -> tuple[Tensor, dict[str, Tensor]]: ...
+    def next_batch(self, share: float) -> Any: ...  # share of the run that is done, 0 to 1
+
+    def loss(self, batch: Any) -> tuple[Tensor, dict[str, Tensor]]: ...
 
     def validate(self) -> dict[str, float]: ...
 
@@ -60,17 +69,21 @@ def train(stage: Stage, run: RunConfig) -> Iterator[Progress]:
     """Train stage.model, yielding after every logged step; resumes from run.folder if it holds a checkpoint.
 
     Stopping the iteration (Ctrl-C, close()) saves first. At the end the averaged weights are in stage.model.
+    Under torchrun every process runs this loop to its end; only the leader logs, saves and yields.
     """
+    leads = parallel.rank() == 0
     torch.manual_seed(run.seed)
     model, optimizers = stage.model, build_optimizers(stage.model, run.muon_lr, run.adam_lr)
+    parallel.share_weights(model)
     ema = {name: tensor.detach().clone() for name, tensor in model.named_parameters()}
     checkpoint = Checkpoint(run.folder / "checkpoint.pt")
     step = first = checkpoint.load(stage, optimizers, ema)
-    writer = _tensorboard(run.folder)
+    writer = _tensorboard(run.folder) if leads else None
     start = saved = time.monotonic()
     sums: dict[str, Tensor] = {}
     try:
-        while (share := _share(run, step, start)) < 1:
+        while (share := parallel.agree(_share(run, step, start))) < 1:
+            torch.manual_seed(_seed(run.seed, step))
             scale = lr_scale(step - first, run.warmup, share, run.decay_share)
             for optimizer, lr in zip(optimizers, (run.muon_lr, run.adam_lr), strict=True):
                 for group in optimizer.param_groups:
@@ -78,6 +91,7 @@ def train(stage: Stage, run: RunConfig) -> Iterator[Progress]:
 
             loss, scalars = stage.loss(stage.next_batch(share))
             loss.backward()
+            parallel.average_gradients(model)
             scalars["gradient_norm"] = nn.utils.clip_grad_norm_(model.parameters(), run.clip_norm)
             for optimizer in optimizers:
                 optimizer.step()
@@ -85,6 +99,8 @@ def train(stage: Stage, run: RunConfig) -> Iterator[Progress]:
             step += 1
             _average(ema, model, min(run.ema_decay, (step + 1) / (step + 10)))
 
+            if not leads:
+                continue
             for name, value in {"loss": loss, **scalars}.items():
                 sums[name] = sums.get(name, torch.zeros_like(value.detach())) + value.detach()
             if step % run.log_every == 0:
@@ -100,7 +116,8 @@ def train(stage: Stage, run: RunConfig) -> Iterator[Progress]:
                 checkpoint.save(stage, optimizers, ema, step, asdict(run))
                 saved = time.monotonic()
     finally:
-        checkpoint.save(stage, optimizers, ema, step, asdict(run))
+        if leads:
+            checkpoint.save(stage, optimizers, ema, step, asdict(run))
         if writer is not None:
             writer.close()
     with torch.no_grad():
@@ -133,12 +150,17 @@ def _share(run: RunConfig, step: int, start: float) -> float:
     return max(by_steps, by_time)
 
 
+def _seed(seed: int, step: int) -> int:
+    """Every step of every process has a seed of its own, so a resumed run needs no stored random state."""
+    return ((seed << 40) + step * 4096 + parallel.rank()) % 2**63
+
+
 @torch.no_grad()
 def _average(ema: dict[str, Tensor], model: nn.Module, decay: float) -> None:
     torch._foreach_lerp_(list(ema.values()), [p.detach() for p in model.parameters()], 1 - decay)
 
 
-def _tensorboard(folder: Path):  # noqa: ANN202 - an optional library's type
+def _tensorboard(folder: Path) -> SummaryWriter | None:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
@@ -146,7 +168,9 @@ def _tensorboard(folder: Path):  # noqa: ANN202 - an optional library's type
     return SummaryWriter(str(folder / "tensorboard"))
 
 
-def _log(writer, step: int, scalars: dict[str, float], film: Tensor | None = None) -> None:  # noqa: ANN001
+def _log(
+    writer: SummaryWriter | None, step: int, scalars: dict[str, float], film: Tensor | None = None
+) -> None:
     if writer is None:
         return
     for name, value in scalars.items():

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 class Muon(torch.optim.Optimizer):
     """Momentum whose update is made orthogonal by Newton-Schulz iterations.
 
-    torch.optim.Muon takes 2-D weights one by one; this one flattens convolutions to (out, in * kernel) and runs all
-    weights of a shape in one batch, which is what makes it cheap for a small model. Source: Jordan et al., Muon,
-    2024; the scale max(1, rows / columns)^0.5 is theirs.
+    torch.optim.Muon takes 2-D weights one by one; this one flattens convolutions to (out, in * kernel) and
+    runs all weights of a shape in one batch, which is what makes it cheap for a small model.
+    Source: Jordan et al., Muon, 2024; the scale max(1, rows / columns)^0.5 is theirs.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def step(self, closure: None = None) -> None:  # pyrefly: ignore[bad-override]
         for group in self.param_groups:
             by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
             for parameter in group["params"]:
@@ -34,10 +34,10 @@ class Muon(torch.optim.Optimizer):
 
     def _step_shape(self, parameters: list[Tensor], lr: float, momentum: float, weight_decay: float) -> None:
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        moments = [
-            self.state[parameter].setdefault("moment", torch.zeros_like(parameter))
-            for parameter in parameters
-        ]
+        for parameter in parameters:
+            if "moment" not in self.state[parameter]:
+                self.state[parameter]["moment"] = torch.zeros_like(parameter)
+        moments = [self.state[parameter]["moment"] for parameter in parameters]
         torch._foreach_lerp_(moments, gradients, 1 - momentum)
         torch._foreach_lerp_(gradients, moments, momentum)  # Nesterov; the gradient is not needed any more
         update = torch.stack(gradients).flatten(2)  # (N, rows, columns)
@@ -50,7 +50,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
-    """The nearest (semi-)orthogonal matrices, roughly: singular values end between 0.7 and 1.2. (N, rows, columns)."""
+    """The nearest orthogonal matrices (N, rows, columns), roughly: singular values from 0.7 to 1.2."""
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = matrices.shape[1] > matrices.shape[2]
     x = (matrices.mT if tall else matrices).to(torch.bfloat16)
@@ -62,7 +62,7 @@ def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
 
 
 def build_optimizers(model: nn.Module, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
-    """Muon for weights of two or more dimensions that mix channels; AdamW for biases, gains, embeddings and taps."""
+    """Muon for weights that mix channels; AdamW for biases, gains, embeddings and taps."""
     matrices, rest = [], []
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:

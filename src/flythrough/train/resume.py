@@ -1,4 +1,7 @@
-"""Everything needed to go on as if never stopped: weights, averages, optimizers, place in the data, randomness."""
+"""Everything needed to go on as if never stopped: weights, averages, optimizers, place in the data.
+
+Randomness needs no place here: the loop seeds every step by its number.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,6 @@ class Checkpoint:
             "model": stage.model.state_dict(),
             "ema": ema,
             "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-            "rng": torch.get_rng_state(),
             "config": {name: str(value) for name, value in config.items()},
         }
         temporary = self.path.with_suffix(".part")
@@ -58,6 +60,5 @@ class Checkpoint:
             optimizer.load_state_dict(state)
         for name, tensor in content["ema"].items():
             ema[name].copy_(tensor)
-        torch.set_rng_state(content["rng"].cpu())
         stage.position = content["position"]
         return content["step"]

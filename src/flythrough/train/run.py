@@ -12,10 +12,10 @@ import torch
 
 from flythrough import parameters
 from flythrough.errors import InputError
+from flythrough.train import parallel
 from flythrough.train.loop import Progress, RunConfig, train
 from flythrough.train.vae_stage import VAEStage, VAEStageConfig
-from flythrough.vae.mini import Block, MiniVAE, MiniVAEConfig
-
+from flythrough.vae.mini import MiniVAE, MiniVAEConfig
 
 if TYPE_CHECKING:
     from flythrough.model.config import ModelConfig
@@ -31,6 +31,8 @@ class VAERecipe:
     steps: int
     muon_lr: float
     adam_lr: float
+    ema_decay: float = 0.999
+    save_minutes: float = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,8 @@ class WorldRecipe:
     steps: int
     muon_lr: float
     adam_lr: float
+    ema_decay: float = 0.999
+    save_minutes: float = 5.0
 
 
 Recipe = TypeVar("Recipe", VAERecipe, WorldRecipe)
@@ -67,22 +71,21 @@ def train_vae(
     compile_blocks: bool = False,
 ) -> Iterator[Progress]:
     """Train an autoencoder; writes folder/vae.safetensors at the end. start: weights to begin with."""
-    vae = MiniVAE(recipe.vae).to(memory_format=torch.channels_last)
+    device = parallel.connect(device)
+    torch.backends.cudnn.benchmark, torch.backends.cudnn.benchmark_limit = True, 4  # all steps have one shape
+    vae = _channels_last(MiniVAE(recipe.vae))
     if start is not None:
         parameters.load(vae, start)
     stage = VAEStage(vae, recipe.stage, device)
     if compile_blocks:
-        _compile(vae, Block)
+        stage.compile()
     yield from train(stage, _run_config(recipe, folder, minutes))
-    stage.standardise()
-    scores = stage.validate()
-    yield Progress(recipe.steps, 1.0, scores)
-    parameters.save(
-        vae,
-        folder / "vae.safetensors",
-        {name: f"{value:.4f}" for name, value in scores.items()},
-        torch.float16,
-    )
+    if parallel.rank() == 0:
+        stage.standardise()
+        scores = stage.validate()
+        yield Progress(recipe.steps, 1.0, scores)
+        _save(vae, folder / "vae.safetensors", scores)
+    parallel.disconnect()
 
 
 def train_world(
@@ -101,33 +104,40 @@ def train_world(
     from flythrough.text.mini import MiniText
     from flythrough.train.world_stage import WorldStage
 
-    vae = MiniVAE().to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    device = parallel.connect(device)
+    vae = _channels_last(MiniVAE()).to(device).eval().requires_grad_(False)
     parameters.load(vae, vae_weights)
     model = SanaWM(recipe.model)
     if start is not None:
         parameters.load(model, start)
     stage = WorldStage(model, vae, MiniText(folder=text_folder, device=device), recipe.stage, device)
     if compile_blocks:
-        _compile(vae, Block)
+        vae.encoder.compile(dynamic=False)  # flights of one length, encoded one by one
     yield from train(stage, _run_config(recipe, folder, minutes))
-    scores = stage.validate()
-    yield Progress(recipe.steps, 1.0, scores)
-    parameters.save(
-        model,
-        folder / "model.safetensors",
-        {name: f"{value:.4f}" for name, value in scores.items()},
-        torch.float16,
-    )
+    if parallel.rank() == 0:
+        scores = stage.validate()
+        yield Progress(recipe.steps, 1.0, scores)
+        _save(model, folder / "model.safetensors", scores)
+    parallel.disconnect()
 
 
 def _run_config(recipe: VAERecipe | WorldRecipe, folder: Path, minutes: float | None) -> RunConfig:
     return RunConfig(
-        folder=folder, steps=recipe.steps, minutes=minutes, muon_lr=recipe.muon_lr, adam_lr=recipe.adam_lr
+        folder=folder,
+        steps=recipe.steps,
+        minutes=minutes,
+        muon_lr=recipe.muon_lr,
+        adam_lr=recipe.adam_lr,
+        ema_decay=recipe.ema_decay,
+        save_minutes=recipe.save_minutes,
     )
 
 
-def _compile(model: torch.nn.Module, kind: type[torch.nn.Module]) -> None:
-    """Compile each block by itself: seconds a width instead of a minute for the whole."""
-    for module in model.modules():
-        if isinstance(module, kind):
-            module.compile()
+def _channels_last(vae: MiniVAE) -> MiniVAE:
+    vae.to(memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]
+    return vae
+
+
+def _save(model: torch.nn.Module, path: Path, scores: dict[str, float]) -> None:
+    """The shipped form: float16, with what validation said in the file's metadata."""
+    parameters.save(model, path, {name: f"{value:.4f}" for name, value in scores.items()}, torch.float16)

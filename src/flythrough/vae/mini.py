@@ -1,12 +1,14 @@
 """mini's autoencoder: 2-D convolutions over folded frames, time mixed by a causal channel shift.
 
-Every latent frame stands for a group of 8 pixel frames; the first group is 8 copies of the first frame. So there
-is no special case for the first frame, the whole is exactly causal, and a stream carries one frame a block.
+Every latent frame stands for a group of 8 pixel frames; the first group is 8 copies of the first frame. So
+there is no special case for the first frame, the whole is exactly causal, and a stream carries one frame a
+block.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -84,9 +86,7 @@ class MiniVAE(nn.Module):
         """Decode the next latent frames of a stream; see VideoVAE."""
         dims(latents, "B C T H W", C=self.latent_channels)
         video, after = self.decoder(self.denormalise(latents), state)
-        after = {
-            name: frame.clone() for name, frame in after.items()
-        }  # not a view that keeps all frames alive
+        after = {name: frame.clone() for name, frame in after.items()}  # views would keep all frames alive
         return (video[:, :, self.temporal_stride - 1 :] if state is None else video), after
 
     def normalise(self, latents: Tensor) -> Tensor:
@@ -109,9 +109,7 @@ class Encoder(nn.Module):
             nn.ModuleList(Block(width) for _ in range(blocks))
             for width, blocks in zip(widths, config.encoder_blocks, strict=True)
         )
-        self.downs = nn.ModuleList(
-            nn.Conv2d(8 * fine, coarse, 1) for fine, coarse in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.downs = nn.ModuleList(nn.Conv2d(8 * fine, coarse, 1) for fine, coarse in pairwise(widths))
         self.head = nn.Conv2d(widths[-1], config.latent_channels, 1)
 
     def forward(self, video: Tensor) -> Tensor:
@@ -121,7 +119,7 @@ class Encoder(nn.Module):
         for index, level in enumerate(self.levels):
             if index:
                 x = self.downs[index - 1](functional.pixel_unshuffle(merge_pairs(x), 2))
-            for block in level:
+            for block in level.children():
                 x, _ = block(x, no_past(x, batch))
         x = unfold(self.head(norm(x)), batch)
         return x * torch.rsqrt(x.float().square().mean(1, keepdim=True) + 1e-6).to(x.dtype)
@@ -138,17 +136,15 @@ class Decoder(nn.Module):
             nn.ModuleList(Block(width) for _ in range(blocks))
             for width, blocks in zip(widths, config.decoder_blocks, strict=True)
         )
-        self.ups = nn.ModuleList(
-            nn.Conv2d(coarse, 8 * fine, 1) for fine, coarse in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.ups = nn.ModuleList(nn.Conv2d(coarse, 8 * fine, 1) for fine, coarse in pairwise(widths))
         self.head = nn.Conv2d(widths[0], 3 * config.patch**2, 3, padding=1)
 
     def forward(self, latents: Tensor, before: VAEState | None = None) -> tuple[Tensor, VAEState]:
-        """latents (B, C, T, h, w) -> video (B, 3, 8T, 32h, 32w) and each block's last frame, for the next call."""
-        batch, after = latents.shape[0], VAEState()
+        """latents (B, C, T, h, w) -> video (B, 3, 8T, 32h, 32w) and each block's last frame, for later."""
+        batch, after = latents.shape[0], {}
         x = self.stem(fold(latents).contiguous(memory_format=torch.channels_last))
         for index in reversed(range(len(self.levels))):
-            for number, block in enumerate(self.levels[index]):
+            for number, block in enumerate(self.levels[index].children()):
                 name = f"{index}.{number}"
                 x, after[name] = block(x, before[name] if before else no_past(x, batch))
             if index:
@@ -164,8 +160,8 @@ class Block(nn.Module):
         self.scale = nn.Parameter(torch.ones(width))
         self.conv1 = nn.Conv2d(width, width, 3, padding=1)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        for parameter in self.conv2.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
         """x (B F, C, H, W); past (B, 1, C/4, H, W): the moving quarter of the frame before the first.
@@ -187,10 +183,9 @@ def no_past(x: Tensor, batch: int) -> Tensor:
 
 def norm(x: Tensor, scale: Tensor | None = None) -> Tensor:
     """Root-mean-square norm over the channels of each pixel; x (N, C, H, W), best in channels-last memory."""
-    y = functional.rms_norm(
-        x.permute(0, 2, 3, 1), (x.shape[1],), scale.to(x.dtype) if scale is not None else None, 1e-6
-    )
-    return y.permute(0, 3, 1, 2)
+    gain = None if scale is None else scale.to(x.dtype)
+    y = functional.rms_norm(x.permute(0, 2, 3, 1), (x.shape[1],), gain, 1e-6)
+    return y.to(x.dtype).permute(0, 3, 1, 2)  # autocast makes a norm float32, twice the memory traffic
 
 
 def fold(video: Tensor) -> Tensor:
