@@ -85,7 +85,6 @@ class Light:
     fog_density: float
     disc_color: Tensor
     disc_radius_deg: float = 2.0
-    stars: float = 0.0
     water_level: float | None = None
     water_color: Tensor | None = None
     sun_softness_deg: float = 1.5

@@ -331,6 +331,24 @@ def mesa(seed: int = 0) -> Template:
 
 
 @lru_cache(maxsize=64)
+def mountain(seed: int = 0, sides: int = 9) -> Template:
+    """Slots: 0 slopes, 1 summit. About 70 m wide and 32 m high."""
+    rng = np.random.default_rng(seed)
+    angle = 2 * np.pi * (np.arange(sides) + rng.uniform(-0.3, 0.3, (4, sides))) / sides
+    radius = np.array([[36.0], [23], [11], [0]]) * rng.uniform(0.75, 1.2, (4, sides))
+    up = np.array([[0.0], [11], [23], [32]]) * rng.uniform(0.85, 1.1, (4, sides))
+    up[0], up[3] = -8, 32
+    rings = np.stack([radius * np.cos(angle), up, radius * np.sin(angle)], axis=-1)  # (4, sides, 3)
+    parts = []
+    for low, high in zip(rings[:-1], rings[1:], strict=True):
+        after_low, after_high = np.roll(low, -1, axis=0), np.roll(high, -1, axis=0)
+        parts += [np.stack(t, axis=1) for t in ((low, after_low, after_high), (low, after_high, high))]
+    corners = np.concatenate(parts)
+    slot = np.repeat([0, 0, 0, 0, 1, 1], sides)
+    return Template(_wound(corners, corners.mean(1) * np.array([1, 0.2, 1]) + np.array([0, 0.5, 0])), slot)
+
+
+@lru_cache(maxsize=64)
 def boat() -> Template:
     """Slots: 0 hull, 1 sail."""
     hull = box(1.2, 0.7, 3.4, 0, top=1.25)

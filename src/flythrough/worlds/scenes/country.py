@@ -118,6 +118,13 @@ class Country(Open):
         return Scatter([shapes.boat()], [shapes.boat()], spacing, density, BOATS, (Label.PLANT,), (0.8, 1.4), 60, 120,
                        afloat=True, name="boats")  # fmt: skip
 
+    def mountains(self, tints: Floats) -> Scatter:
+        """Beyond the ground that is drawn, so that there is something far to fly to."""
+        away = self.groves("mountains", 260, 0.75, 0.15, 0.45)
+        peaks = [shapes.mountain(k) for k in range(4)]
+        return Scatter(peaks, peaks, 62, lambda p: away(p) * (np.hypot(*p.T) > 130), tints, (Label.ROCK,), (0.6, 1.25),
+                       130, 230, materials=(Material.NO_SHADOW,), sink=3.0, name="mountains")  # fmt: skip
+
     def trees(
         self, kind: str, density: Field, tints: Floats, spacing: float, scale: tuple[float, float]
     ) -> Scatter:
@@ -146,6 +153,8 @@ COTTAGES = variants(
     ("dfe3ea", "5f6f93"),
 )
 BOATS = variants(("c9533f", "f6ecd8"), ("f1e4cd", "e3b77a"), ("486a86", "f3e6d6"), ("8a5a3a", "e08f6a"))
+PEAKS = variants(("7f8a86", "eef2f8"), ("8c8494", "eef2f8"), ("868c78", "b9b7ae"))
+GREEN_PEAKS = variants(("7d9168", "9aa286"), ("8a9670", "a3a58c"), ("75886a", "8f9a80"))
 STONES = variants(("a59c95",), ("8f8a88",), ("b5aa9c",))
 
 
@@ -169,6 +178,7 @@ class Hills(Country):
             self.houses(self.groves("houses", 60, 0.4, 0.06, 0.55), COTTAGES, 24),
             self.bushes(self.groves("bushes", 30, 0.3, 0.03), GREENS[:, :1]),
             self.rocks(self.groves("rocks", 25, 0.25, 0.02), STONES),
+            self.mountains(PEAKS if rng.random() < 0.4 else GREEN_PEAKS),
         ]
         self.finish(rng)
 
@@ -204,6 +214,7 @@ class Lake(Country):
             self.rocks(self.groves("rocks", 20, 0.3, 0.05), STONES),
             self.houses(self.groves("houses", 60, 0.45, 0.05, 0.55), COTTAGES, 22),
             self.boats(self.groves("boats", 50, 0.4, 0.08), 15),
+            self.mountains(PEAKS if rng.random() < 0.5 else GREEN_PEAKS),
         ]
         self.attributes["things"] = "small sailing boats and houses on the shore"
         self.finish(rng)
@@ -234,6 +245,7 @@ class Snow(Country):
             self.pines(self.groves("pines", 50, 0.75 if dense else 0.35, 0.05), tints),
             self.houses(self.groves("cabins", 60, 0.35, 0.04, 0.55), cabins, 26),
             self.rocks(self.groves("rocks", 25, 0.2, 0.03), variants(("8a94a8",), ("9aa4b4",))),
+            self.mountains(variants(("b4c0d4", "e4e9f2"), ("9aa6bc", "e4e9f2"))),
         ]
         self.finish(rng)
 
@@ -366,6 +378,7 @@ class Village(Country):
             self.houses(self.groves("houses", 70, 0.72, 0.35), roofs, 14),
             self.lamps(self.groves("lamps", 40, 0.5, 0.3), 11),
             self.pines(self.groves("pines", 40, 0.3, 0.05), PINES, 5),
+            self.mountains(PEAKS[:2] if snowy else GREEN_PEAKS),
         ]
         self.finish(rng)
 
