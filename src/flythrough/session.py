@@ -66,7 +66,7 @@ class Session:
     def push(self, c2w: Tensor, intrinsics: Tensor) -> Film:
         """Go on along c2w (n, 4, 4), in the same axes as all before, seen through intrinsics (n, 4) in pixels.
 
-        Returns the frames (m, H, W, 3) uint8 that can be made of what is known now. A chunk waits until all of its
+        Returns the frames (m, H, W, 3) uint8 that can be made of what is known now. A chunk waits until all its
         poses are there, and the first one for pose 7 too, so m may be 0; it is n over time, and `finish` gives the rest.
         """
         n = dims(c2w, "n row column", row=4, column=4)[0]

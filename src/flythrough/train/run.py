@@ -113,6 +113,7 @@ def train_world(
     stage = WorldStage(model, vae, MiniText(folder=text_folder, device=device), recipe.stage, device)
     if compile_blocks:
         vae.encoder.compile(dynamic=False)  # flights of one length, encoded one by one
+        stage.compile()
     yield from train(stage, _run_config(recipe, folder, minutes))
     if parallel.rank() == 0:
         scores = stage.validate()

@@ -64,7 +64,7 @@ class WorldStage:
         self._held_out = self._encode(self._truth)
 
     def compile(self) -> None:
-        """Compile every block by itself, and the encoder: a minute on a new machine, then twice as fast."""
+        """Compile every block by itself: there are two kinds, so two are compiled in all."""
         for block in self.model.blocks:
             block.compile(fullgraph=True, dynamic=False)
 
