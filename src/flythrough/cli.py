@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Never
@@ -89,11 +89,12 @@ def generate(
     sheet = ContactSheet(path.frames)
     video = VideoWriter(out, path.fps, shot.metadata() | pipeline.metadata())
     try:
-        with video, _bar("flying", path.frames, "frames") as advance:
+        with video, _bar("flying", path.frames, "frames") as advance, _between_chunks() as stop_if_asked:
             for pictures in pipeline.generate(shot):
                 video.write(pictures)
                 sheet.add(pictures)
                 advance(len(pictures))
+                stop_if_asked()
     finally:  # also after Ctrl-C, for as many frames as there are
         if video.frames:
             path.take(slice(video.frames)).save(out.with_suffix(".camera.json"))
@@ -333,6 +334,31 @@ def _train(steps: Generator[TrainProgress], weights: Path) -> None:
 
 def _say(text: str) -> None:
     print(f"note: {text}", file=sys.stderr)
+
+
+@contextmanager
+def _between_chunks() -> Iterator[Callable[[], None]]:
+    """Hold Ctrl-C back: yields a function that raises KeyboardInterrupt if it was pressed, when that is safe.
+
+    Inside the encoder it would leave a frame in the video that nobody counted. Pressed again, it does not wait.
+    """
+    presses = 0
+
+    def press(*_: object) -> None:
+        nonlocal presses
+        presses += 1
+        if presses > 1:
+            raise KeyboardInterrupt
+
+    def check() -> None:
+        if presses:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _console() -> Any:
