@@ -13,4 +13,5 @@ recipe = VAERecipe(
     adam_lr=1.5e-3,
     ema_decay=0.998,
     save_minutes=2.0,
+    sample_every=5000,
 )

@@ -33,6 +33,7 @@ class VAERecipe:
     adam_lr: float
     ema_decay: float = 0.999
     save_minutes: float = 5.0
+    sample_every: int = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class WorldRecipe:
     adam_lr: float
     ema_decay: float = 0.999
     save_minutes: float = 5.0
+    sample_every: int = 2000
 
 
 Recipe = TypeVar("Recipe", VAERecipe, WorldRecipe)
@@ -131,6 +133,7 @@ def _run_config(recipe: VAERecipe | WorldRecipe, folder: Path, minutes: float | 
         adam_lr=recipe.adam_lr,
         ema_decay=recipe.ema_decay,
         save_minutes=recipe.save_minutes,
+        sample_every=recipe.sample_every,
     )
 
 

@@ -86,7 +86,6 @@ class MiniVAE(nn.Module):
         """Decode the next latent frames of a stream; see VideoVAE."""
         dims(latents, "B C T H W", C=self.latent_channels)
         video, after = self.decoder(self.denormalise(latents), state)
-        after = {name: frame.clone() for name, frame in after.items()}  # views would keep all frames alive
         return (video[:, :, self.temporal_stride - 1 :] if state is None else video), after
 
     def normalise(self, latents: Tensor) -> Tensor:
@@ -166,14 +165,15 @@ class Block(nn.Module):
     def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
         """x (B F, C, H, W); past (B, 1, C/4, H, W): the moving quarter of the frame before the first.
 
-        Returns the new x and the moving quarter of the last frame.
+        Returns the new x and the moving quarter of the last frame, which carries no gradient.
         """
         quarter = past.shape[2]
         clips = norm(x, self.scale).unflatten(0, (past.shape[0], -1))  # (B, F, C, H, W)
         moving, staying = clips[:, :, :quarter], clips[:, :, quarter:]
         y = torch.cat([torch.cat([past, moving[:, :-1]], dim=1), staying], dim=2).flatten(0, 1)
         y = self.conv1(y.contiguous(memory_format=torch.channels_last))
-        return x + self.conv2(functional.silu(y)), moving[:, -1:]
+        last = moving[:, -1:].detach().clone()  # a view would keep all frames alive
+        return x + self.conv2(functional.silu(y)), last
 
 
 def no_past(x: Tensor, batch: int) -> Tensor:
