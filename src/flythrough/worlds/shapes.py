@@ -55,7 +55,7 @@ def outline_radius(outlines: Floats, template: NDArray[np.int64], above: Floats,
     reach = np.zeros(above.shape)
     for shift in (-1.0, 0.0, 1.0):
         band = np.floor((above + shift * margin) / OUTLINE_STEP).astype(int)
-        inside = (band >= 0) & (band < OUTLINE_BANDS)
+        inside = (band >= -4) & (band < OUTLINE_BANDS)  # foundations reach below the ground
         found = outlines[template, band.clip(0, OUTLINE_BANDS - 1)]
         reach = np.maximum(reach, np.where(inside, found, 0))
     return reach

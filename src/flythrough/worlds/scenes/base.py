@@ -186,7 +186,8 @@ class Open(Scene):
             outlines = [shapes.outline(template) for template in scatter.templates]
             low, high = scatter.scale
             widest = high * max(float(radius.max()) for radius in outlines)
-            things, numbers = self.things(scatter, places, MARGIN + widest)
+            jitter = 1.25 * scatter.spacing  # a thing stands up to so far from its lattice place
+            things, numbers = self.things(scatter, places, MARGIN + widest + jitter)
             if not len(things):
                 continue
             scale = low + (high - low) * numbers[:, 3]
