@@ -36,6 +36,7 @@ class WorldStageConfig:
     )
     no_text_share: float = 0.15
     from_start_share: float = 0.5  # of the crops shorter than a clip begin with its first frame
+    held_out: int = 8  # validation worlds
 
 
 class WorldStage:
@@ -60,7 +61,7 @@ class WorldStage:
         self._levels = torch.tensor(config.sigmas[:-1], device=device)
         self._no_text = tuple(part[0].to(device) for part in text.encode([""]))
         self.pool = Pool(config.pool)
-        self._truth = held_out(config.clips, device)
+        self._truth = held_out(config.clips, device, config.held_out)
         self._held_out = self._encode(self._truth)
 
     def compile(self) -> None:
@@ -121,8 +122,8 @@ class WorldStage:
     @torch.no_grad()
     def sample(self) -> Tensor:
         """Held-out flights as the model streams them from the first frame: truth above, every second second."""
-        T = self.config.lengths[-1][1]
-        latents, cond = self._crop(self._held_out, torch.arange(4), T, from_start=True)
+        T, clips = self.config.lengths[-1][1], min(4, len(self._truth.video))
+        latents, cond = self._crop(self._held_out, torch.arange(clips), T, from_start=True)
         state, sigmas, made = self.model.new_state(), torch.tensor(self.config.sigmas), []
         with self._bf16(), torch.compiler.set_stance("force_eager"):
             for t in range(T):
@@ -141,9 +142,10 @@ class WorldStage:
             film = self.vae.decode(torch.cat(made, dim=2))
         shown = slice(0, film.shape[2], 32)
         pair = torch.cat(
-            [to_video(self._truth.video[:4])[:, :, : film.shape[2]][:, :, shown], film[:, :, shown]], dim=3
+            [to_video(self._truth.video[:clips])[:, :, : film.shape[2]][:, :, shown], film[:, :, shown]],
+            dim=3,
         )
-        return to_bytes(pair.transpose(1, 2).flatten(0, 1))  # (4 n, 3, 2 H, W)
+        return to_bytes(pair.transpose(1, 2).flatten(0, 1))  # (clips n, 3, 2 H, W)
 
     def _render(self, clips: int) -> None:
         """Render and encode until the pool has seen this many clips."""
