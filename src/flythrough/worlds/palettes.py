@@ -59,7 +59,7 @@ MOODS = {
     "violet": Mood(("in a violet evening", "after sunset"), ("ffdcb8", "f0a9a0", "57599c"), "f3c9b0", (2.0, 1.1, 0.8), (10, 16), 0.70, lit=True),
     "blue": Mood(("in the blue hour", "in a blue evening"), ("f0c6a0", "8e9fcb", "33489a"), "a5adcc", (0.95, 0.80, 0.85), (11, 18), 0.66, lit=True),
     "pale": Mood(("under a pale sky", "on a hazy morning"), ("f0f0f2", "c8d8ec", "86a9d4"), "e6e8ee", (1.8, 1.65, 1.5), (18, 32), 0.88),
-    "night": Mood(("at night", "in the moonlight"), ("6a7fb5", "3a4c86", "141f4a"), "4a5d96", (0.30, 0.40, 0.66), (13, 24), 0.70, lit=True, disc=1.6),
+    "night": Mood(("at night", "in the moonlight"), ("6a7fb5", "3a4c86", "141f4a"), "4a5d96", (0.33, 0.43, 0.72), (13, 24), 0.74, lit=True, disc=1.6),
 }  # fmt: skip
 
 

@@ -438,7 +438,8 @@ class Rooms(Scene):
         self.fabrics = colors("486a86", "c9533f", "8a9a5b", "c99a4e", "7a5a7a", "5f8f8b")
         self.wood = colors("8a5a3a", "a06a42", "6f4a36")[int(rng.integers(3))]
         self.beamed = set(rng.permutation(5)[: int(rng.integers(6))].tolist())
-        garden = colors("7f9b5a")[0]
+        outside = np.array([0.16, 0.22, 0.42]) if self.mood_name == "night" else np.ones(3)
+        self.garden, self.leaves = outside * colors("7f9b5a")[0], outside * GREENS
         self.light = palettes.light(self.mood, rng, ground=self.boards[0], fog_density=0.0015,
                                     azimuth=rng.uniform(0.6, 2.4) * (1 if rng.random() < 0.5 else -1))  # fmt: skip
         lights = self.light
@@ -451,7 +452,6 @@ class Rooms(Scene):
         self.light = replace(lights, sky_ambient=1.15 * room * warm, ground_ambient=1.1 * room * warm, indoor=True,
                              sun_color=1.25 * lights.sun_color)  # fmt: skip
         self.rooms: dict[int, list[Piece]] = {}
-        self.garden = garden
         self.attributes |= {
             "ground": "a furnished house, room after room",
             "things": "tall windows and wooden beams" if len(self.beamed) > 2 else "tall windows and doors in a line",
@@ -479,7 +479,7 @@ class Rooms(Scene):
         trees, wish = hashing.lattice(self.stream("garden"), 7.0, points, 55, 3)
         keep = (np.abs(trees[:, 0]) > 8) & (wish[:, 0] < 0.5)
         if keep.any():
-            tint = GREENS[(wish[keep, 1] * len(GREENS)).astype(int)]
+            tint = self.leaves[(wish[keep, 1] * len(self.leaves)).astype(int)]
             out.append(shapes.place(shapes.round_tree(3, 0), at(trees[keep, 0], -0.25, trees[keep, 1]), tint, scale=0.8 + 0.5 * wish[keep, 2], labels=(Label.TREE,)))  # fmt: skip
         return out
 

@@ -377,7 +377,7 @@ class Village(Country):
         self.scatters = [
             self.houses(self.groves("houses", 70, 0.72, 0.35), roofs, 14),
             self.lamps(self.groves("lamps", 40, 0.5, 0.3), 11),
-            self.pines(self.groves("pines", 40, 0.3, 0.05), PINES, 5),
+            self.pines(self.groves("pines", 40, 0.22, 0.04), PINES, 5),
             self.mountains(PEAKS[:2] if snowy else GREEN_PEAKS),
         ]
         self.finish(rng)
