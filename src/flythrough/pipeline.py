@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -88,7 +89,11 @@ class Pipeline:
     def encode(self, shot: Shot) -> Opening:
         """The first frame and the prompt, as the model reads them."""
         height, width = self.preset.height, self.preset.width
-        image = first_frame(shot, height, width) if shot.image is None else fit(shot.image, height, width)
+        image = (
+            first_frame(shot, height, width)
+            if shot.image is None
+            else fit(np.asarray(shot.image), height, width)
+        )
         latent = self.vae.encode(to_video(image, self.device).to(self.dtype)).float()
         text, mask = self.text.encode([shot.prompt])
         return Opening(latent=latent, text=text.to(self.device), text_mask=mask.to(self.device))
@@ -162,4 +167,5 @@ def _resolve(model: str | Path) -> tuple[str, Preset, Path | None]:
 
 
 def _settled(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Any:
-    return module.to(device, dtype).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    module.to(memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]
+    return module.to(device, dtype).eval().requires_grad_(False)

@@ -67,7 +67,7 @@ class Session:
         """Go on along c2w (n, 4, 4), in the same axes as all before, seen through intrinsics (n, 4) in pixels.
 
         Returns the frames (m, H, W, 3) uint8 that can be made of what is known now. A chunk waits until all its
-        poses are there, and the first one for pose 7 too, so m may be 0; it is n over time, and `finish` gives the rest.
+        poses are there, and the first one for pose 7 too, so m may be 0; `finish` gives what is still owed.
         """
         n = dims(c2w, "n row column", row=4, column=4)[0]
         dims(intrinsics, "n fxfycxcy", n=n, fxfycxcy=4)
@@ -143,6 +143,7 @@ class Session:
         if (
             start
         ):  # a short path that says the same: frame 0, the last pose of the chunk before, this chunk's poses
+            assert self._origin is not None
             (pose, lens), still = self._origin, self._stride
             poses = torch.cat([pose[None], poses[:1].expand(still, 4, 4), poses[1:]])
             lenses = torch.cat([lens[None], lenses[:1].expand(still, 4), lenses[1:]])

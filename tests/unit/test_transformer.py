@@ -7,12 +7,13 @@ from itertools import pairwise
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from flythrough.conditioning import Conditioning
 from flythrough.errors import InputError
 from flythrough.kernels.gdn import frame_updates, prefix
 from flythrough.model.config import ModelConfig
+from flythrough.model.embed import RMSNorm
 from flythrough.model.timeline import visible_chunks
 from flythrough.model.transformer import SanaWM
 
@@ -36,7 +37,7 @@ def randomised(config: ModelConfig = TINY) -> SanaWM:
             0.5 if parameter.ndim < 2 else parameter[0].numel() ** -0.5
         )
     for module in model.modules():
-        if isinstance(module, nn.Module) and type(module).__name__ == "RMSNorm":
+        if isinstance(module, RMSNorm):
             module.weight.data = 1 + 0.2 * torch.randn_like(module.weight)
     return model.requires_grad_(False)
 

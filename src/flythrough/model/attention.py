@@ -25,10 +25,11 @@ class Attention(nn.Module):
         width, self.heads, self.head_dim = config.width, config.heads, config.head_dim
         self.config = config
         self.qkv = nn.Linear(width, 3 * width, bias=False)
-        for name in ("q_proj_cam", "k_proj_cam", "v_proj_cam", "out_proj_cam", "output_gate", "proj"):
-            self.add_module(name, nn.Linear(width, width))
-        for name in ("q_norm", "k_norm", "q_norm_cam", "k_norm_cam"):
-            self.add_module(name, RMSNorm(width, eps=1e-5))
+        self.q_norm, self.k_norm = RMSNorm(width, eps=1e-5), RMSNorm(width, eps=1e-5)
+        self.q_proj_cam, self.k_proj_cam = nn.Linear(width, width), nn.Linear(width, width)
+        self.v_proj_cam, self.out_proj_cam = nn.Linear(width, width), nn.Linear(width, width)
+        self.q_norm_cam, self.k_norm_cam = RMSNorm(width, eps=1e-5), RMSNorm(width, eps=1e-5)
+        self.output_gate, self.proj = nn.Linear(width, width), nn.Linear(width, width)
         # in softmax blocks these lie unused, as in the released checkpoint
         self.beta_proj, self.gate_proj = nn.Linear(width, self.heads), nn.Linear(width, self.heads)
         self.A_log = nn.Parameter(torch.empty(self.heads).uniform_(1e-4, 16).log())
@@ -267,10 +268,11 @@ def from_rays(x: Tensor, at: Positions) -> Tensor:
 def _by_fours(x: Tensor, matrix: Tensor) -> Tensor:
     """Multiplied and added, not a matrix product, so that no setting can round the rotations."""
     groups = x.unflatten(-1, (-1, 4))  # (B, T, S, A, groups, 4)
-    columns = matrix.unsqueeze(-3).unbind(-1)  # four of (B, T, S, 1, 1, 4)
-    return sum(part * column for part, column in zip(groups.split(1, dim=-1), columns, strict=True)).flatten(
-        -2
-    )  # pyrefly: ignore
+    a, b, c, d = (
+        part * column
+        for part, column in zip(groups.split(1, dim=-1), matrix.unsqueeze(-3).unbind(-1), strict=True)
+    )  # columns (B, T, S, 1, 1, 4)
+    return (a + b + c + d).flatten(-2)
 
 
 def _shrunk(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:

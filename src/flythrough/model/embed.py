@@ -38,7 +38,7 @@ class TimestepEmbed(nn.Module):
         """timestep (B, T), 0 to 1000 -> (B, T, C)."""
         frequencies = torch.exp(torch.arange(128, device=timestep.device) * (-math.log(10_000.0) / 128))
         angles = timestep.long().float()[..., None] * frequencies
-        return self.mlp(torch.cat([angles.cos(), angles.sin()], -1).to(self.mlp[0].weight.dtype))
+        return self.mlp(torch.cat([angles.cos(), angles.sin()], -1).to(next(self.mlp.parameters()).dtype))
 
 
 class CaptionEmbed(nn.Module):
@@ -49,8 +49,8 @@ class CaptionEmbed(nn.Module):
         self.y_proj = nn.ModuleDict({"fc1": nn.Linear(channels, width), "fc2": nn.Linear(width, width)})
 
     def forward(self, text: Tensor) -> Tensor:
-        fc1, fc2 = self.y_proj["fc1"], self.y_proj["fc2"]
-        return fc2(functional.gelu(fc1(text.to(fc1.weight.dtype)), approximate="tanh"))
+        hidden = self.y_proj["fc1"](text.to(next(self.parameters()).dtype))
+        return self.y_proj["fc2"](functional.gelu(hidden, approximate="tanh"))
 
 
 class RMSNorm(nn.Module):
