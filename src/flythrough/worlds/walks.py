@@ -241,8 +241,8 @@ def _orbit(position: Floats, yaw: float, seconds: Floats, rng: Generator, calm: 
 
 
 def _out_and_back(poses: Poses) -> Poses:
-    half = (len(poses.position) + 1) // 2
-    index = np.concatenate([np.arange(half), np.arange(half)[::-1]])[: len(poses.position)]
+    frame = np.arange(len(poses.position))
+    index = np.minimum(frame, frame[::-1])
     return Poses(poses.position[index], poses.angles[index])
 
 
