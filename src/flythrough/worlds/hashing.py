@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Field = Callable[[Floats], Floats]  # places (N, 2) x z -> (N,)
 
 
 def key(*parts: object) -> int:
@@ -53,3 +55,42 @@ def distance_to(places: Floats, points: Floats) -> Floats:
     from scipy.spatial import cKDTree
 
     return cKDTree(points).query(places)[0]
+
+
+def smooth(stream: int, places: Floats, wavelength: float) -> Floats:
+    """Value noise (N,) in 0..1: one number a lattice place, blended in between."""
+    scaled = places / wavelength
+    base = np.floor(scaled)
+    share = scaled - base
+    share = share * share * (3 - 2 * share)
+    i, j = base.astype(np.int64).T
+    corner = _corners(stream, i, j)
+    left = corner[0] + (corner[1] - corner[0]) * share[:, 1]
+    right = corner[2] + (corner[3] - corner[2]) * share[:, 1]
+    return left + (right - left) * share[:, 0]
+
+
+def _corners(stream: int, i: NDArray[np.int64], j: NDArray[np.int64]) -> list[Floats]:
+    """The numbers at the four corners of lattice cells (i, j), each (N,); hashed once a corner where cells crowd."""
+    ends = ((0, 0), (0, 1), (1, 0), (1, 1))
+    if not len(i):
+        return [np.zeros(0)] * 4
+    rows, columns = int(i.max() - i.min()) + 2, int(j.max() - j.min()) + 2
+    if rows * columns > 3 * len(i):
+        return [uniforms(stream, i + a, j + b, 1)[:, 0] for a, b in ends]
+    p, q = np.meshgrid(np.arange(rows) + i.min(), np.arange(columns) + j.min(), indexing="ij")
+    table = uniforms(stream, p.ravel(), q.ravel(), 1)[:, 0]
+    place = (i - i.min()) * columns + (j - j.min())
+    return [table[place + a * columns + b] for a, b in ends]
+
+
+def rolling(stream: int, amplitude: float, wavelength: float) -> Field:
+    """Gentle hills: four octaves of value noise, about -amplitude to amplitude."""
+
+    def height(places: Floats) -> Floats:
+        total = np.zeros(len(places))
+        for octave, share in enumerate((0.62, 0.24, 0.10, 0.04)):
+            total += share * (2 * smooth(stream + octave, places, wavelength / 2**octave) - 1)
+        return 1.6 * amplitude * total
+
+    return height

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,11 @@ def linear(hex_color: str) -> Floats:
 def colors(*hex_colors: str) -> Floats:
     """(N, 3) linear RGB."""
     return np.stack([linear(color) for color in hex_colors])
+
+
+def variants(*sets: Sequence[str]) -> Floats:
+    """Colour variants (variants, slots, 3) from hex strings."""
+    return np.stack([colors(*one) for one in sets])
 
 
 def shifted(values: Floats, hue: float, lightness: float) -> Floats:

@@ -1,8 +1,7 @@
 """The kinds of world."""
 
 from flythrough.worlds.scenes.base import Scene
-from flythrough.worlds.scenes.built import Arcade, Colonnade, Rooms, Street
-from flythrough.worlds.scenes.country import (
+from flythrough.worlds.scenes.lands import (
     AutumnWood,
     Canyon,
     Desert,
@@ -13,6 +12,9 @@ from flythrough.worlds.scenes.country import (
     Terraces,
     Village,
 )
+from flythrough.worlds.scenes.rooms import Rooms
+from flythrough.worlds.scenes.stone import Arcade, Colonnade
+from flythrough.worlds.scenes.street import Street
 
 KINDS: dict[str, type[Scene]] = {
     "hills": Hills,
