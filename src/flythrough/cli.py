@@ -33,6 +33,8 @@ app.add_typer(camera_app, name="camera")
 app.add_typer(worlds_app, name="worlds")
 app.add_typer(train_app, name="train")
 
+STOPPED = 130  # the exit code of Ctrl-C
+
 CameraText = Annotated[
     str, Option("--camera", help="Keys such as 'w-40,jw-20', a preset such as 'orbit:radius=6', or a file.")
 ]
@@ -271,15 +273,15 @@ def version() -> None:
 
 
 def main() -> Never:
-    """The installed command: wrong input is one line and exit code 2, Ctrl-C is 130."""
+    """The installed command: wrong input is one line and exit code 2, Ctrl-C is STOPPED."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave through the `finally` blocks
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        code = app(standalone_mode=False) or 0
+        if code == STOPPED:  # typer turns a KeyboardInterrupt into this
+            print("flythrough: stopped", file=sys.stderr)
+        sys.exit(code)
     except InputError as error:
         _fail(str(error))
-    except (KeyboardInterrupt, EOFError):
-        print("flythrough: stopped", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:  # `flythrough ... | head`
         sys.stderr.close()
         sys.exit(0)
