@@ -39,7 +39,10 @@ def test_every_caption_names_the_kind_of_place(kind: str) -> None:
 def test_most_captions_tell_the_time_of_day() -> None:
     rng = np.random.default_rng(0)
     worlds = [World.from_seed(seed, "train") for seed in range(80)]
-    told = [any(words in world.caption(rng) for words in MOODS[world.attributes["time"]].words) for world in worlds]
+    told = [
+        any(words in world.caption(rng) for words in MOODS[world.attributes["time"]].words)
+        for world in worlds
+    ]
     assert np.mean(told) > 0.6
 
 

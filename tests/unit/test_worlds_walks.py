@@ -16,7 +16,9 @@ from flythrough.worlds.walks import STYLES, place, random_walk
 from flythrough.worlds.world import World
 
 
-@pytest.mark.parametrize(("kind", "style"), [*zip(KINDS, cycle(STYLES), strict=False), ("wood", "walk"), ("rooms", "walk")])
+@pytest.mark.parametrize(
+    ("kind", "style"), [*zip(KINDS, cycle(STYLES), strict=False), ("wood", "walk"), ("rooms", "walk")]
+)
 def test_walks_keep_their_distance_from_everything(kind: str, style: str) -> None:
     world = World.from_seed(11, "train", kind)
     path = random_walk(world, 81, np.random.default_rng(5), style=style)
@@ -36,7 +38,9 @@ def test_a_walk_is_repeatable_and_another_number_gives_another() -> None:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_every_style_has_the_frames_and_the_lens_asked_for(style: str) -> None:
-    path = random_walk(World.from_seed(2, "train", "desert"), 33, np.random.default_rng(1), height=64, width=96, style=style)
+    path = random_walk(
+        World.from_seed(2, "train", "desert"), 33, np.random.default_rng(1), height=64, width=96, style=style
+    )
     assert path.c2w.shape == (33, 4, 4)
     fov = 2 * torch.rad2deg(torch.atan(48 / path.intrinsics[:, 0]))
     assert fov.min() > 54.9
@@ -45,7 +49,9 @@ def test_every_style_has_the_frames_and_the_lens_asked_for(style: str) -> None:
 
 
 def test_out_and_back_ends_where_it_began() -> None:
-    path = random_walk(World.from_seed(3, "train", "snow"), 41, np.random.default_rng(2), style="out_and_back")
+    path = random_walk(
+        World.from_seed(3, "train", "snow"), 41, np.random.default_rng(2), style="out_and_back"
+    )
     assert torch.allclose(path.c2w[0], path.c2w[-1])
 
 

@@ -34,8 +34,9 @@ ALIASES = {
     "forest": "wood", "tree": "wood", "city": "street", "town": "street", "road": "street", "tower": "street",
     "sea": "lake", "pond": "lake", "water": "lake", "coast": "lake", "house": "room", "home": "room",
     "interior": "room", "indoor": "room", "furniture": "room", "mountain": "hill", "countryside": "hill",
-    "winter": "snow", "snowy": "snow", "dune": "desert", "cactus": "desert", "temple": "colonnade", "pillar": "colonnade",
-    "column": "colonnade", "courtyard": "arcade", "arch": "arcade", "field": "terrace", "gorge": "canyon",
+    "winter": "snow", "snowy": "snow", "dune": "desert", "cactus": "desert", "temple": "colonnade",
+    "pillar": "colonnade", "column": "colonnade",
+    "courtyard": "arcade", "arch": "arcade", "field": "terrace", "gorge": "canyon",
     "cliff": "canyon", "river": "canyon", "blossom": "meadow", "garden": "meadow", "hamlet": "village",
 }  # fmt: skip
 

@@ -49,9 +49,13 @@ class Glance:
         left, core, right = (beside[..., a:b].flatten(1).float().mean(1)
                              for a, b in ((0, third), (third, WIDTH - third), (WIDTH - third, WIDTH)))  # fmt: skip
         side = _full(torch.maximum(left, right), 0.25) - 0.8 * (core - 0.35).clamp_min(0)
-        layers = _full((standing & (depth > middle[0]) & (depth < middle[1])).flatten(1).float().mean(1), 0.14)
+        layers = _full(
+            (standing & (depth > middle[0]) & (depth < middle[1])).flatten(1).float().mean(1), 0.14
+        )
         distant = _full((depth > far).flatten(1).float().mean(1), 0.05 if indoor else 0.25)
-        kinds = torch.stack([(self.label == kind).flatten(1).float().mean(1) > 0.012 for kind in Label]).sum(0)
+        kinds = torch.stack([(self.label == kind).flatten(1).float().mean(1) > 0.012 for kind in Label]).sum(
+            0
+        )
         dark = (0.36 - self.luminance.flatten(1).mean(1)).clamp_min(0)
         walled = (standing & (depth < (3.0 if indoor else 18.0))).flatten(1).float().mean(1)
         moon = 0.0 if indoor else self.disc.flatten(1).any(1) * 0.35
@@ -60,7 +64,16 @@ class Glance:
         wet = 0.9 * _full(water, 0.15) - 1.5 * (water - 0.4).clamp_min(0)
         empty = 0.0 if indoor else 2 * (open_sky - 0.6).clamp_min(0)
         wanted = 1.3 * _full(self.contrast(), 0.2) + 0.6 * side + 0.8 * layers + 0.5 * distant + 0.12 * kinds
-        return wanted - 5 * (filled - 0.10).clamp_min(0) - 6 * self.crowded() - 1.5 * dark - empty - 2 * (walled - 0.42).clamp_min(0) + moon + wet
+        return (
+            wanted
+            - 5 * (filled - 0.10).clamp_min(0)
+            - 6 * self.crowded()
+            - 1.5 * dark
+            - empty
+            - 2 * (walled - 0.42).clamp_min(0)
+            + moon
+            + wet
+        )
 
     def _standing(self) -> Tensor:
         flat = torch.zeros_like(self.label, dtype=torch.bool)
@@ -77,7 +90,11 @@ def glance(mesh: Mesh, light: Light, c2w: Tensor) -> Glance:
     color = sky(light, view.directions)
     mesh = _visible_at(mesh, c2w)
     hits, number, distance = view.see(mesh.triangles)
-    sun = 0.0 if light.indoor else (mesh.normals[number] @ light.sun_direction).clamp_min(0)[:, None] * light.sun_color
+    sun = (
+        0.0
+        if light.indoor
+        else (mesh.normals[number] @ light.sun_direction).clamp_min(0)[:, None] * light.sun_color
+    )
     upward = 0.5 - 0.5 * mesh.normals[number, 1:2]
     ambient = light.ground_ambient + (light.sky_ambient - light.ground_ambient) * upward
     surface = mesh.albedo[number] * (sun + ambient) + mesh.emission[number]
@@ -95,7 +112,12 @@ def glance(mesh: Mesh, light: Light, c2w: Tensor) -> Glance:
     up_there = view.directions @ light.sun_direction > math.cos(math.radians(2.5))
     moonlit = float(light.sun_color.max()) < 0.8
     disc = up_there & depth.isinf() & moonlit
-    return Glance((tone(color * light.exposure) @ weights).view(shape), depth.view(shape), label.view(shape), disc.view(shape))
+    return Glance(
+        (tone(color * light.exposure) @ weights).view(shape),
+        depth.view(shape),
+        label.view(shape),
+        disc.view(shape),
+    )
 
 
 def _visible_at(mesh: Mesh, c2w: Tensor) -> Mesh:

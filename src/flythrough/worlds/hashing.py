@@ -52,9 +52,9 @@ def distance_to(places: Floats, points: Floats) -> Floats:
     """Distance (N,) from places (N, 2) to the nearest of points (P, 2)."""
     if len(points) == 1:
         return np.linalg.norm(places - points, axis=1)
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    return cKDTree(points).query(places)[0]
+    return KDTree(points).query(places)[0]
 
 
 def smooth(stream: int, places: Floats, wavelength: float) -> Floats:

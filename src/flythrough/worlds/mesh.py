@@ -71,7 +71,7 @@ class Light:
     """Sun, sky, fog and water of a world. Colours are linear RGB tensors (3,).
 
     sun_direction points towards the sun (y < 0: above the horizon). fog_density is per metre. water_level is the y
-    of the water, or None. sun_softness_deg widens the shadows' edges.
+    of the water, or None.
     """
 
     sun_direction: Tensor
@@ -87,10 +87,9 @@ class Light:
     disc_radius_deg: float = 2.0
     water_level: float | None = None
     water_color: Tensor | None = None
-    sun_softness_deg: float = 1.5
     exposure: float = 1.0
     indoor: bool = False
 
     def to(self, device: torch.device | str) -> Light:
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Light(**{name: v.to(device) if isinstance(v, Tensor) else v for name, v in moved.items()})
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: v.to(device) for name, v in values.items() if isinstance(v, Tensor)})

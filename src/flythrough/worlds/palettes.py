@@ -57,15 +57,33 @@ class Mood:
 
 
 MOODS = {
-    "dawn": Mood(("at dawn", "in the early morning"), ("ffe3c8", "f2bdb0", "8fa5d0"), "f6d9c4", (2.25, 1.5, 1.0), (11, 20), 0.72),
-    "morning": Mood(("on a bright morning", "in fresh morning light"), ("fff2d6", "cfe3e8", "6fa8d8"), "f2ead8", (2.5, 2.0, 1.35), (18, 30), 0.76),
-    "day": Mood(("on a clear day", "at noon"), ("f0f5f0", "b9dae8", "5a9fd0"), "e2eef0", (2.3, 2.0, 1.6), (28, 44), 0.80),
-    "golden": Mood(("in the golden hour", "in warm afternoon light"), ("fbe9c0", "f3cf95", "86b3cc"), "f6dcae", (2.6, 1.75, 0.92), (14, 26), 0.70),
-    "dusk": Mood(("at dusk", "at sunset"), ("f9d8a8", "f3a683", "4b5a94"), "f6c99b", (2.3, 1.2, 0.62), (10, 17), 0.70, lit=True),
-    "violet": Mood(("in a violet evening", "after sunset"), ("ffdcb8", "f0a9a0", "57599c"), "f3c9b0", (2.0, 1.1, 0.8), (10, 16), 0.70, lit=True),
-    "blue": Mood(("in the blue hour", "in a blue evening"), ("f0c6a0", "8e9fcb", "33489a"), "a5adcc", (0.95, 0.80, 0.85), (11, 18), 0.66, lit=True),
-    "pale": Mood(("under a pale sky", "on a hazy morning"), ("f0f0f2", "c8d8ec", "86a9d4"), "e6e8ee", (1.8, 1.65, 1.5), (18, 32), 0.88),
-    "night": Mood(("at night", "in the moonlight"), ("6a7fb5", "3a4c86", "141f4a"), "4a5d96", (0.33, 0.43, 0.72), (13, 24), 0.74, lit=True, disc=1.6),
+    "dawn": Mood(
+        ("at dawn", "in the early morning"), ("ffe3c8", "f2bdb0", "8fa5d0"), "f6d9c4",
+        (2.25, 1.5, 1.0), (11, 20), 0.72),
+    "morning": Mood(
+        ("on a bright morning", "in fresh morning light"), ("fff2d6", "cfe3e8", "6fa8d8"), "f2ead8",
+        (2.5, 2.0, 1.35), (18, 30), 0.76),
+    "day": Mood(
+        ("on a clear day", "at noon"), ("f0f5f0", "b9dae8", "5a9fd0"), "e2eef0",
+        (2.3, 2.0, 1.6), (28, 44), 0.80),
+    "golden": Mood(
+        ("in the golden hour", "in warm afternoon light"), ("fbe9c0", "f3cf95", "86b3cc"), "f6dcae",
+        (2.6, 1.75, 0.92), (14, 26), 0.70),
+    "dusk": Mood(
+        ("at dusk", "at sunset"), ("f9d8a8", "f3a683", "4b5a94"), "f6c99b",
+        (2.3, 1.2, 0.62), (10, 17), 0.70, lit=True),
+    "violet": Mood(
+        ("in a violet evening", "after sunset"), ("ffdcb8", "f0a9a0", "57599c"), "f3c9b0",
+        (2.0, 1.1, 0.8), (10, 16), 0.70, lit=True),
+    "blue": Mood(
+        ("in the blue hour", "in a blue evening"), ("f0c6a0", "8e9fcb", "33489a"), "a5adcc",
+        (0.95, 0.80, 0.85), (11, 18), 0.66, lit=True),
+    "pale": Mood(
+        ("under a pale sky", "on a hazy morning"), ("f0f0f2", "c8d8ec", "86a9d4"), "e6e8ee",
+        (1.8, 1.65, 1.5), (18, 32), 0.88),
+    "night": Mood(
+        ("at night", "in the moonlight"), ("6a7fb5", "3a4c86", "141f4a"), "4a5d96",
+        (0.33, 0.43, 0.72), (13, 24), 0.74, lit=True, disc=1.6),
 }  # fmt: skip
 
 

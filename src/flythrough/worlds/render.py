@@ -305,7 +305,8 @@ def _hemmed(plan: Plan, points: Tensor) -> Tensor:
 def _water(scene: RenderScene, view: View, samples: Tensor, directions: Tensor) -> Tensor:
     """Colour (K, 3) of water: what stands above it, mirrored, over a tint that deepens where one looks down."""
     light, mesh = scene.light, scene.mesh
-    assert light.water_level is not None and light.water_color is not None
+    assert light.water_level is not None
+    assert light.water_color is not None
     flip = torch.tensor([1.0, -1.0, 1.0], device=samples.device)
     color = sky(light, view.directions * flip)
     hits, number, distance = view.see(mirrored(mesh, light.water_level))

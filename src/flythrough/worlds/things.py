@@ -115,7 +115,9 @@ def half_ring(radius: float, thick: float, depth: float, pieces: int = 9) -> Tem
     angle = np.linspace(np.pi, 0, pieces + 1)
     parts = []
     for a, b in pairwise(angle):
-        ends = [(r * np.cos(t), r * np.sin(t)) for t in (a, b) for r in (radius - thick / 2, radius + thick / 2)]
+        ends = [
+            (r * np.cos(t), r * np.sin(t)) for t in (a, b) for r in (radius - thick / 2, radius + thick / 2)
+        ]
         (x0, u0), (x1, u1), (x2, u2), (x3, u3) = ends
         front = [(x0, u0, -depth / 2), (x1, u1, -depth / 2), (x3, u3, -depth / 2), (x2, u2, -depth / 2)]
         back = [(x, u, depth / 2) for x, u, _ in front]
@@ -128,7 +130,7 @@ def half_ring(radius: float, thick: float, depth: float, pieces: int = 9) -> Tem
 def arch(
     span: float = 3.2, spring: float = 2.4, thick: float = 0.8, top: float = 4.6, pieces: int = 7
 ) -> Template:
-    """One bay of an arcade along x: half a pillar at each side, a round arch and the wall above. Slots: 0 wall, 1 base."""
+    """One bay of an arcade along x: half a pillar a side, a round arch, the wall above. Slots: 0 wall, 1 base."""
     radius, half = span / 2, thick / 2
     pillar = 0.55
     parts = []

@@ -64,7 +64,9 @@ def random_walk(
     for attempt in range(8):
         start = _standpoint(world, rng)
         candidate = _fly(world, start, frames, fps, rng, style, 0.8**attempt)
-        if bool(world.free(torch.from_numpy(candidate.position[::2])).all()) and _worth_seeing(world, candidate):
+        if bool(world.free(torch.from_numpy(candidate.position[::2])).all()) and _worth_seeing(
+            world, candidate
+        ):
             poses = candidate
             break
     if poses is None:
@@ -117,7 +119,9 @@ def _worth_seeing(world: World, poses: Poses) -> bool:
     some = np.unique(np.linspace(0, len(poses.position) - 1, 5).astype(int))
     c2w = Poses(poses.position[some], poses.angles[some]).c2w()
     looks = glance(world.mesh(c2w[:, :3, 3]), world.light, c2w)
-    return bool(looks.clear()[0]) and bool((looks.crowded() < 0.4).all() and (looks.contrast() > 0.5 * DULL).all())
+    return bool(looks.clear()[0]) and bool(
+        (looks.crowded() < 0.4).all() and (looks.contrast() > 0.5 * DULL).all()
+    )
 
 
 def _standpoint(world: World, rng: Generator) -> tuple[Floats, float]:
@@ -149,7 +153,7 @@ def _open_ahead(world: World, position: Floats, yaw: Floats) -> NDArray[np.bool_
     ahead = np.array([0.0, 0.5, 1.0] if world.scene.indoor else [0.0, 0.8, 1.6, 2.4])
     forward = np.stack([np.sin(yaw), np.zeros_like(yaw), np.cos(yaw)], axis=1)
     points = position[:, None] + ahead[:, None] * forward[:, None]
-    return world.free(torch.from_numpy(points.reshape(-1, 3))).numpy().reshape(len(yaw), -1).all(1)
+    return world.free(torch.from_numpy(points.reshape(-1, 3))).view(len(yaw), -1).all(1).numpy()
 
 
 def _fly(

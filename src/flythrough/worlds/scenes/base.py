@@ -122,10 +122,8 @@ class Open(Scene):
     steep_colors: Floats | None = None
     water_color: Floats | None = None
     scatters: list[Scatter]
+    height: Field  # of the land, metres up
     cell: float = 3.0
-
-    def height(self, places: Floats) -> Floats:
-        raise NotImplementedError
 
     def ground(self, places: Floats) -> Floats:
         height = self.height(places)

@@ -101,36 +101,102 @@ class Country(Open):
         )
         tints = variants(("2f3038", "f4ead0"))
         materials = (Material.MATTE, Material.NO_SHADOW)
-        return Scatter([things.lamp()], [], spacing, density, tints, (Label.LAMP,), (0.95, 1.05), 60, 60,
-                       globe, materials, name="lamps")  # fmt: skip
+        return Scatter(
+            [things.lamp()],
+            [],
+            spacing,
+            density,
+            tints,
+            (Label.LAMP,),
+            (0.95, 1.05),
+            60,
+            60,
+            globe,
+            materials,
+            name="lamps",
+        )
 
     def rocks(
         self, density: Field, tints: Floats, spacing: float = 6.0, scale: tuple[float, float] = (0.4, 1.6)
     ) -> Scatter:
-        return Scatter([things.rock(k) for k in range(3)], [], spacing, density, tints, (Label.ROCK,), scale,
-                       50, 50, sink=0.1, name="rocks")  # fmt: skip
+        return Scatter(
+            [things.rock(k) for k in range(3)],
+            [],
+            spacing,
+            density,
+            tints,
+            (Label.ROCK,),
+            scale,
+            50,
+            50,
+            sink=0.1,
+            name="rocks",
+        )
 
     def bushes(self, density: Field, tints: Floats, spacing: float = 5.0) -> Scatter:
-        return Scatter([things.bush(k) for k in range(3)], [], spacing, density, tints, (Label.PLANT,),
-                       (0.5, 1.2), 40, 40, name="bushes")  # fmt: skip
+        return Scatter(
+            [things.bush(k) for k in range(3)],
+            [],
+            spacing,
+            density,
+            tints,
+            (Label.PLANT,),
+            (0.5, 1.2),
+            40,
+            40,
+            name="bushes",
+        )
 
     def boats(self, density: Field, spacing: float) -> Scatter:
-        return Scatter([things.boat()], [things.boat()], spacing, density, BOATS, (Label.PLANT,), (0.8, 1.4), 60, 120,
-                       afloat=True, name="boats")  # fmt: skip
+        return Scatter(
+            [things.boat()],
+            [things.boat()],
+            spacing,
+            density,
+            BOATS,
+            (Label.PLANT,),
+            (0.8, 1.4),
+            60,
+            120,
+            afloat=True,
+            name="boats",
+        )
 
     def mountains(self, tints: Floats) -> Scatter:
         """Beyond the ground that is drawn, so that there is something far to fly to."""
         away = self.groves("mountains", 260, 0.75, 0.15, 0.45)
         peaks = [things.mountain(k) for k in range(4)]
-        return Scatter(peaks, peaks, 62, lambda p: away(p) * (np.hypot(*p.T) > 130), tints, (Label.ROCK,), (0.6, 1.25),
-                       130, 230, materials=(Material.NO_SHADOW,), sink=3.0, name="mountains")  # fmt: skip
+        return Scatter(
+            peaks,
+            peaks,
+            62,
+            lambda p: away(p) * (np.hypot(*p.T) > 130),
+            tints,
+            (Label.ROCK,),
+            (0.6, 1.25),
+            130,
+            230,
+            materials=(Material.NO_SHADOW,),
+            sink=3.0,
+            name="mountains",
+        )
 
     def trees(
         self, kind: str, density: Field, tints: Floats, spacing: float, scale: tuple[float, float]
     ) -> Scatter:
         make = {"round": things.round_tree, "tall": things.tall_tree}[kind]
-        return Scatter([make(k, 1) for k in range(2)], [make(k, 0) for k in range(2)], spacing, density, tints,
-                       (Label.TREE,), scale, 30, 90, name=f"{kind} trees")  # fmt: skip
+        return Scatter(
+            [make(k, 1) for k in range(2)],
+            [make(k, 0) for k in range(2)],
+            spacing,
+            density,
+            tints,
+            (Label.TREE,),
+            scale,
+            30,
+            90,
+            name=f"{kind} trees",
+        )
 
 
 PINES = variants(("4f7454", "5b8060", TRUNK), ("476b52", "54785a", TRUNK), ("5d7d50", "6a8a5c", TRUNK))

@@ -22,5 +22,11 @@ def at(x: Floats, up: Floats | float, z: Floats) -> Floats:
 
 def lanterns(x: Floats, up: float, z: Floats) -> Piece:
     """Waist-high lit lamps beside a walk."""
-    return shapes.place(things.lamp(1.5), at(x, up, z), colors("2f3038", "f4ead0"), emission=GLOBE_LIT,
-                        labels=(Label.LAMP,), materials=MATTE_AND_GLOBE)  # fmt: skip
+    return shapes.place(
+        things.lamp(1.5),
+        at(x, up, z),
+        colors("2f3038", "f4ead0"),
+        emission=GLOBE_LIT,
+        labels=(Label.LAMP,),
+        materials=MATTE_AND_GLOBE,
+    )

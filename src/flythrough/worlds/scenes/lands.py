@@ -152,12 +152,31 @@ class Desert(Country):
         self.steep_colors = colors("c98a62", "b97a58")
         self.attributes |= {"ground": "a desert with red mesas", "things": "cacti and rocks"}
         strata = variants(("b5593f", "c46c4b"), ("c46c4b", "a94a3d"), ("bd6246", "cf7d55"))
-        mesas = Scatter([things.mesa(k) for k in range(3)], [things.mesa(k) for k in range(3)], 46,
-                        self.groves("mesas", 120, 0.5, 0.25), strata, (Label.ROCK,), (0.45, 1.3), 60, 150,
-                        sink=1.0, name="mesas")  # fmt: skip
-        cacti = Scatter([things.cactus()], [], 9, self.groves("cacti", 40, 0.35, 0.08),
-                        variants(("5f8a62",), ("6d9468",)), (Label.PLANT,), (0.6, 1.3), 60, 60,
-                        name="cacti")  # fmt: skip
+        mesas = Scatter(
+            [things.mesa(k) for k in range(3)],
+            [things.mesa(k) for k in range(3)],
+            46,
+            self.groves("mesas", 120, 0.5, 0.25),
+            strata,
+            (Label.ROCK,),
+            (0.45, 1.3),
+            60,
+            150,
+            sink=1.0,
+            name="mesas",
+        )
+        cacti = Scatter(
+            [things.cactus()],
+            [],
+            9,
+            self.groves("cacti", 40, 0.35, 0.08),
+            variants(("5f8a62",), ("6d9468",)),
+            (Label.PLANT,),
+            (0.6, 1.3),
+            60,
+            60,
+            name="cacti",
+        )
         self.scatters = [mesas, cacti, self.rocks(self.groves("rocks", 25, 0.3, 0.08), strata[:, :1])]
         self.finish(rng)
 
@@ -186,11 +205,21 @@ class Canyon(Country):
         self.ground_colors = colors("e9cf9a", "dfbf8a", "d8b680")
         self.steep_colors = colors("c9623f", "dd8a57", "efb77c", "a94a3d")
         self.water_color = colors("4fa6a3")[0]
-        self.attributes |= {"ground": "a red canyon with a stream", "things": "layered red rock", "trees": "a few small trees"}
+        self.attributes |= {
+            "ground": "a red canyon with a stream",
+            "things": "layered red rock",
+            "trees": "a few small trees",
+        }
         self.scatters = [
-            self.trees("round", self.groves("trees", 25, 0.3, 0.10), variants(("8ba25c", "98ae66", TRUNK), ("7d9854", "8ba25c", TRUNK)), 7, (0.5, 0.9)),
+            self.trees(
+                "round",
+                self.groves("trees", 25, 0.3, 0.10),
+                variants(("8ba25c", "98ae66", TRUNK), ("7d9854", "8ba25c", TRUNK)),
+                7,
+                (0.5, 0.9),
+            ),
             self.rocks(self.groves("rocks", 20, 0.35, 0.10), variants(("c9623f",), ("b5573f",)), 5.5),
-        ]  # fmt: skip
+        ]
         self.finish(rng)
 
     def middle(self, z: float) -> float:
@@ -217,7 +246,11 @@ class Terraces(Country):
         self.height = height
         self.ground_colors = colors("a6bf5f", "86a956", "c9c774")
         self.steep_colors = colors("b08a62", "a37c56")
-        self.attributes |= {"ground": "green terraced fields", "things": "a hillside village", "trees": "round trees and bushes"}
+        self.attributes |= {
+            "ground": "green terraced fields",
+            "things": "a hillside village",
+            "trees": "round trees and bushes",
+        }
         self.scatters = [
             self.houses(self.groves("houses", 60, 0.5, 0.12), COTTAGES, 15),
             self.trees("round", self.groves("trees", 40, 0.3, 0.06), GREENS, 7, (0.5, 0.9)),
@@ -238,8 +271,16 @@ class Village(Country):
         self.ground_colors = (
             colors("c3cfe4", "d4ddee", "b4c2da") if snowy else colors("7f9b6a", "8fa671", "a8a778")
         )
-        self.attributes |= {"ground": "a snowy village" if snowy else "a country village", "things": "houses with lit windows and lamps" if self.mood.lit else "houses and lamps", "trees": "pines between them"}  # fmt: skip
-        roofs = variants(("b9806a", "e4eaf4"), ("a8604c", "dfe6f2"), ("d9bf9c", "e8edf5"), ("8d93b0", "e4eaf4")) if snowy else COTTAGES
+        self.attributes |= {
+            "ground": "a snowy village" if snowy else "a country village",
+            "things": "houses with lit windows and lamps" if self.mood.lit else "houses and lamps",
+            "trees": "pines between them",
+        }
+        roofs = (
+            variants(("b9806a", "e4eaf4"), ("a8604c", "dfe6f2"), ("d9bf9c", "e8edf5"), ("8d93b0", "e4eaf4"))
+            if snowy
+            else COTTAGES
+        )
         self.scatters = [
             self.houses(self.groves("houses", 70, 0.72, 0.35), roofs, 14),
             self.lamps(self.groves("lamps", 40, 0.5, 0.3), 11),
@@ -260,7 +301,11 @@ class Meadow(Country):
         self.ground_colors = colors("9dbb6c", "8caf66", "b8c67c")
         self.shore_colors = colors("cfc590", "bfb57f")
         self.water_color = colors("4c9db0")[0]
-        self.attributes |= {"ground": "a meadow with ponds", "trees": "pink blossom trees", "things": "bushes and grey rocks"}
+        self.attributes |= {
+            "ground": "a meadow with ponds",
+            "trees": "pink blossom trees",
+            "things": "bushes and grey rocks",
+        }
         self.scatters = [
             self.trees("round", self.groves("blossom", 35, 0.5, 0.10), BLOSSOM, 6.5, (0.7, 1.25)),
             self.bushes(self.groves("bushes", 20, 0.3, 0.05), GREENS[:, :1]),

@@ -37,8 +37,13 @@ class Rooms(Scene):
         self.beamed = set(rng.permutation(5)[: int(rng.integers(6))].tolist())
         outside = np.array([0.16, 0.22, 0.42]) if self.mood_name == "night" else np.ones(3)
         self.garden, self.leaves = outside * colors("7f9b5a")[0], outside * GREENS
-        self.light = palettes.light(self.mood, rng, ground=self.boards[0], fog_density=0.0015,
-                                    azimuth=rng.uniform(0.6, 2.4) * (1 if rng.random() < 0.5 else -1))  # fmt: skip
+        self.light = palettes.light(
+            self.mood,
+            rng,
+            ground=self.boards[0],
+            fog_density=0.0015,
+            azimuth=rng.uniform(0.6, 2.4) * (1 if rng.random() < 0.5 else -1),
+        )
         lights = self.light
         room = 0.55 * lights.sky_ambient + 0.30 * float(lights.sky_ambient.mean())
         warm = lights.sky_ambient.new_tensor([1.25, 1.02, 0.78])
@@ -46,12 +51,19 @@ class Rooms(Scene):
 
         if self.mood_name == "night":  # lamps light the rooms, the moon the garden
             room, warm = room.new_tensor([0.42, 0.36, 0.30]), warm
-        self.light = replace(lights, sky_ambient=1.15 * room * warm, ground_ambient=1.1 * room * warm, indoor=True,
-                             sun_color=1.25 * lights.sun_color)  # fmt: skip
+        self.light = replace(
+            lights,
+            sky_ambient=1.15 * room * warm,
+            ground_ambient=1.1 * room * warm,
+            indoor=True,
+            sun_color=1.25 * lights.sun_color,
+        )
         self.rooms: dict[int, list[Piece]] = {}
         self.attributes |= {
             "ground": "a furnished house, room after room",
-            "things": "tall windows and wooden beams" if len(self.beamed) > 2 else "tall windows and doors in a line",
+            "things": "tall windows and wooden beams"
+            if len(self.beamed) > 2
+            else "tall windows and doors in a line",
             "trees": "lamps and potted plants",
         }
 
@@ -77,7 +89,15 @@ class Rooms(Scene):
         keep = (np.abs(trees[:, 0]) > 8) & (wish[:, 0] < 0.5)
         if keep.any():
             tint = self.leaves[(wish[keep, 1] * len(self.leaves)).astype(int)]
-            out.append(shapes.place(things.round_tree(3, 0), at(trees[keep, 0], -0.25, trees[keep, 1]), tint, scale=0.8 + 0.5 * wish[keep, 2], labels=(Label.TREE,)))  # fmt: skip
+            out.append(
+                shapes.place(
+                    things.round_tree(3, 0),
+                    at(trees[keep, 0], -0.25, trees[keep, 1]),
+                    tint,
+                    scale=0.8 + 0.5 * wish[keep, 2],
+                    labels=(Label.TREE,),
+                )
+            )
         return out
 
     def _room(self, index: int) -> list[Piece]:

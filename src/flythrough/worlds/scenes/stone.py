@@ -39,8 +39,14 @@ class Arcade(Country):
             "ground": f"an arcade of {('yellow', 'pink', 'white', 'brown')[stone]} stone with round arches",
             "things": "potted trees on tiled paving",
         }
-        self.scatters = [self.trees("round", lambda p: 0.4 * (np.abs(p[:, 0]) > 15), GREENS, 7, (0.7, 1.3)),
-                         self.pines(lambda p: 0.2 * (np.abs(p[:, 0]) > 22), variants(("5f7f52", "6f8f5c", "6b4a3a")), 7)]  # fmt: skip
+        self.scatters = [
+            self.trees("round", lambda p: np.where(np.abs(p[:, 0]) > 15, 0.4, 0.0), GREENS, 7, (0.7, 1.3)),
+            self.pines(
+                lambda p: np.where(np.abs(p[:, 0]) > 22, 0.2, 0.0),
+                variants(("5f7f52", "6f8f5c", "6b4a3a")),
+                7,
+            ),
+        ]
         self.finish(rng)
 
     def pieces(self, points: Floats) -> list[Piece]:
@@ -53,7 +59,7 @@ class Arcade(Country):
 
     def court(self, points: Floats) -> list[Piece]:
         number = self.bays(points)
-        z = (number + 0.5) * self.BAY
+        z = (number.astype(np.float64) + 0.5) * self.BAY
         zero = np.zeros(len(z))
         gate = number % 7 == 0  # every seventh bay is open to the gardens
         out = []
@@ -71,9 +77,31 @@ class Arcade(Country):
             )
             back = z[~gate]
             wall = shapes.box(0.4, 4.6, self.BAY + 0.02)
-            out.append(shapes.place(wall, at(np.full(len(back), side * (self.HALF + self.DEEP)), 0, back), self.stone[:1], labels=(Label.WALL,), variation=0.03))  # fmt: skip
-            roof = shapes.convex([[(-0.9, 4.5, -self.BAY / 2), (self.DEEP + 0.9, 5.9, -self.BAY / 2), (self.DEEP + 0.9, 5.9, self.BAY / 2), (-0.9, 4.5, self.BAY / 2)],
-                                  [(-0.9, 4.5, -self.BAY / 2), (self.DEEP + 0.9, 4.5, -self.BAY / 2), (self.DEEP + 0.9, 4.5, self.BAY / 2), (-0.9, 4.5, self.BAY / 2)]])  # fmt: skip
+            out.append(
+                shapes.place(
+                    wall,
+                    at(np.full(len(back), side * (self.HALF + self.DEEP)), 0, back),
+                    self.stone[:1],
+                    labels=(Label.WALL,),
+                    variation=0.03,
+                )
+            )
+            roof = shapes.convex(
+                [
+                    [
+                        (-0.9, 4.5, -self.BAY / 2),
+                        (self.DEEP + 0.9, 5.9, -self.BAY / 2),
+                        (self.DEEP + 0.9, 5.9, self.BAY / 2),
+                        (-0.9, 4.5, self.BAY / 2),
+                    ],
+                    [
+                        (-0.9, 4.5, -self.BAY / 2),
+                        (self.DEEP + 0.9, 4.5, -self.BAY / 2),
+                        (self.DEEP + 0.9, 4.5, self.BAY / 2),
+                        (-0.9, 4.5, self.BAY / 2),
+                    ],
+                ]
+            )
             out.append(
                 shapes.place(
                     roof, at(x, 0, z), self.roof[None], yaw=0.0 if side > 0 else np.pi, labels=(Label.ROOF,)
@@ -115,8 +143,13 @@ class Arcade(Country):
         size = 2 * reach / 8
         wish = hashing.uniforms(self.stream("tiles"), i, j, 1)[:, 0]
         tile = shapes.slab(size, self.BAY / 2)
-        return shapes.place(tile, at((i + 0.5) * size - reach, 0.0, (j + 0.5) * self.BAY / 2),
-                            self.paving[(wish * len(self.paving)).astype(int)][:, None], labels=(Label.ROAD,), variation=0.03)  # fmt: skip
+        return shapes.place(
+            tile,
+            at((i.astype(np.float64) + 0.5) * size - reach, 0.0, (j + 0.5) * self.BAY / 2),
+            self.paving[(wish * len(self.paving)).astype(int)][:, None],
+            labels=(Label.ROAD,),
+            variation=0.03,
+        )
 
     def blocked(self, places: Floats, up: Floats) -> NDArray[np.bool_]:
         bad = Open.blocked(self, places, up) | (up < 0.6)
@@ -156,7 +189,12 @@ class Colonnade(Country):
         tints, tree = ((BLOSSOM, "blossom"), (GREENS, "green"), (AUTUMN, "autumn"))[int(rng.integers(3))]
         self.tints = tints
         self.planted = rng.random() < 0.5
-        above = {"lintels": "stone beams", "arches": "round arches", "pergola": "a leafy pergola", "nothing": "bare columns"}
+        above = {
+            "lintels": "stone beams",
+            "arches": "round arches",
+            "pergola": "a leafy pergola",
+            "nothing": "bare columns",
+        }
         self.attributes |= {
             "ground": f"a {name[stone]} stone colonnade on calm water",
             "trees": f"{tree} trees on small islands",
@@ -172,7 +210,7 @@ class Colonnade(Country):
         number = np.arange(
             np.floor((points[:, 1].min() - 90) / self.step), np.ceil((points[:, 1].max() + 90) / self.step)
         ).astype(np.int64)
-        z = number * self.step
+        z = number.astype(np.float64) * self.step
         zero = np.zeros(len(z))
         out = super().pieces(points)
         third = 2 * self.HALF / 3 + 0.7
@@ -189,7 +227,9 @@ class Colonnade(Country):
             if self.mood.lit:
                 out.append(lanterns(between[0], 0.45, between[1]))
             elif self.planted:
-                pot = shapes.merge(shapes.frustum(8, 0.28, 0.4, 0.6, 0), shapes.ball(0.6, 1, 0.06, 1).moved(up=1.05))
+                pot = shapes.merge(
+                    shapes.frustum(8, 0.28, 0.4, 0.6, 0), shapes.ball(0.6, 1, 0.06, 1).moved(up=1.05)
+                )
                 tint = np.stack([colors("b85f4b")[0], self.tints[0, 0]])
                 out.append(shapes.place(pot, at(between[0], 0.45, between[1]), tint, labels=(Label.PLANT,)))
         return out + self._overhead(number, z)
@@ -205,10 +245,20 @@ class Colonnade(Country):
         if self.over == "nothing":
             return []
         wood, leaves = colors("a06a42"), self.tints[0, :1]
-        out = [shapes.place(shapes.box(0.3, 0.3, self.step, 0, bottom=True), at(0 * z + side * self.HALF, 4.95, z + self.step / 2), wood, labels=(Label.PILLAR,)) for side in (-1, 1)]  # fmt: skip
+        out = [
+            shapes.place(
+                shapes.box(0.3, 0.3, self.step, 0, bottom=True),
+                at(0 * z + side * self.HALF, 4.95, z + self.step / 2),
+                wood,
+                labels=(Label.PILLAR,),
+            )
+            for side in (-1, 1)
+        ]
         bar = shapes.box(2 * self.HALF + 1.6, 0.2, 0.22, 0, bottom=True)
         for k in range(3):
-            out.append(shapes.place(bar, at(0 * z, 5.25, z + k * self.step / 3), wood, labels=(Label.PILLAR,)))
+            out.append(
+                shapes.place(bar, at(0 * z, 5.25, z + k * self.step / 3), wood, labels=(Label.PILLAR,))
+            )
         wish = hashing.uniforms(self.stream("leaves"), number, number, 3)
         for k in range(2):
             ball = shapes.ball(0.8, 0, 0.15, 0, k, 0.6)
@@ -231,5 +281,9 @@ class Colonnade(Country):
             return bad
         double = 2 * self.step
         to_beam = np.abs((places[:, 1] + double / 2) % double - double / 2)
-        under, over, reach = {"lintels": (4.3, 6.2, 1.0), "arches": (4.3, 9.2, 1.0), "pergola": (4.3, 6.8, np.inf)}[self.over]
+        under, over, reach = {
+            "lintels": (4.3, 6.2, 1.0),
+            "arches": (4.3, 9.2, 1.0),
+            "pergola": (4.3, 6.8, np.inf),
+        }[self.over]
         return bad | ((aside < 4.4) & (to_beam < reach) & (up > under) & (up < over))

@@ -94,8 +94,16 @@ class Street(Scene):
                 slots[:, 2:] = np.where(lit[..., None], colors("ffd98e")[0], slots[:, 2:])
                 template = self.templates[index] if near else self.outlines[index]
                 labels = (Label.BUILDING,)
-                out.append(shapes.place(template, at(here[:, 0], 0, here[:, 1]), slots[:, : int(template.slot.max()) + 1],
-                                        emission=emission[:, : int(template.slot.max()) + 1], labels=labels, variation=0.03))  # fmt: skip
+                out.append(
+                    shapes.place(
+                        template,
+                        at(here[:, 0], 0, here[:, 1]),
+                        slots[:, : int(template.slot.max()) + 1],
+                        emission=emission[:, : int(template.slot.max()) + 1],
+                        labels=labels,
+                        variation=0.03,
+                    )
+                )
         green = middles[park & (distance < 70)]
         if len(green):
             tint = self.tints[(numbers[park & (distance < 70), 3] * len(self.tints)).astype(int)]
@@ -108,15 +116,26 @@ class Street(Scene):
                 )
             )
             for dx, dz, scale in ((-2.2, -2.5, 1.0), (2.0, 2.6, 0.8)):
-                out.append(shapes.place(things.round_tree(1, 1), at(green[:, 0] + dx, 0.1, green[:, 1] + dz), tint, scale=scale, labels=(Label.TREE,)))  # fmt: skip
+                out.append(
+                    shapes.place(
+                        things.round_tree(1, 1),
+                        at(green[:, 0] + dx, 0.1, green[:, 1] + dz),
+                        tint,
+                        scale=scale,
+                        labels=(Label.TREE,),
+                    )
+                )
         return out
 
     def _streets(self, points: Floats) -> list[Piece]:
         low, high = points.min(0) - 150, points.max(0) + 150
         out = []
         pitch_z = self.BLOCK * self.LOT
-        i, j = np.meshgrid(np.arange(np.floor(low[0] / self.PITCH), np.ceil(high[0] / self.PITCH) + 1),
-                           np.arange(np.floor(low[1] / pitch_z), np.ceil(high[1] / pitch_z) + 1), indexing="ij")  # fmt: skip
+        i, j = np.meshgrid(
+            np.arange(np.floor(low[0] / self.PITCH), np.ceil(high[0] / self.PITCH) + 1),
+            np.arange(np.floor(low[1] / pitch_z), np.ceil(high[1] / pitch_z) + 1),
+            indexing="ij",
+        )
         x, z = i.ravel() * self.PITCH, j.ravel() * pitch_z
         keep = hashing.distance_to(np.stack([x, z], axis=1), points) < 165
         x, z = x[keep], z[keep]
@@ -156,16 +175,31 @@ class Street(Scene):
         for k in range(self.BLOCK - 1):
             for side in (-1, 1):
                 spot = z + (k + 1) * self.LOT + 1.5
-                out.append(shapes.place(things.lamp(4.2), at(x + side * 5.2, 0.1, spot), pole, emission=globe,
-                                        labels=(Label.LAMP,), materials=MATTE_AND_GLOBE))  # fmt: skip
+                out.append(
+                    shapes.place(
+                        things.lamp(4.2),
+                        at(x + side * 5.2, 0.1, spot),
+                        pole,
+                        emission=globe,
+                        labels=(Label.LAMP,),
+                        materials=MATTE_AND_GLOBE,
+                    )
+                )
                 wish = hashing.uniforms(
                     self.stream("trees"), x.astype(np.int64) * 2 + side, spot.astype(np.int64), 2
                 )
                 some = wish[:, 0] < 0.55
                 if some.any():
                     tint = self.tints[(wish[some, 1] * len(self.tints)).astype(int)]
-                    out.append(shapes.place(things.round_tree(2, 0), at(x[some] + side * 5.6, 0.1, spot[some] + 5.2), tint,
-                                            scale=0.85, labels=(Label.TREE,)))  # fmt: skip
+                    out.append(
+                        shapes.place(
+                            things.round_tree(2, 0),
+                            at(x[some] + side * 5.6, 0.1, spot[some] + 5.2),
+                            tint,
+                            scale=0.85,
+                            labels=(Label.TREE,),
+                        )
+                    )
         return out
 
     def blocked(self, places: Floats, up: Floats) -> NDArray[np.bool_]:
