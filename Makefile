@@ -34,4 +34,4 @@ format: setup
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf build dist .pytest_cache .ruff_cache .import_linter_cache fly.mp4 fly.camera.json fly.png
+	rm -rf build dist .pytest_cache .ruff_cache .import_linter_cache fly.mp4 fly.camera.json fly.sheet.png

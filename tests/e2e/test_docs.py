@@ -1,0 +1,62 @@
+"""What README and docs say can be typed: commands parse, Python runs, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from flythrough.cli import app
+from flythrough.pipeline import Pipeline
+from flythrough.presets import WEIGHTS
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PROGRAM = typer.main.get_command(app)
+
+
+def blocks(language: str) -> list[str]:
+    """The code blocks of one language, page by page."""
+    pages = (page.read_text(encoding="utf-8") for page in PAGES)
+    return [block for page in pages for block in re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)]
+
+
+def commands() -> list[str]:
+    lines = "\n".join(blocks("bash")).replace("\\\n", " ").splitlines()
+    return [line for line in lines if line.startswith("flythrough ")]
+
+
+@pytest.mark.parametrize("line", commands())
+def test_every_command_in_the_docs_parses(line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    command, name = PROGRAM, "flythrough"
+    context = typer.Context(command)
+    while hasattr(command, "resolve_command"):
+        name, command, words = command.resolve_command(context, words)
+        context = typer.Context(command, parent=context)
+
+    command.make_context(name, list(words))  # raises on an unknown option or a missing argument
+
+
+def test_the_python_of_the_readme_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not (WEIGHTS / "mini" / "model.safetensors").is_file():
+        monkeypatch.setattr(Pipeline, "load", Pipeline.random)
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(block, "README.md", "exec"), names)
+
+    assert capsys.readouterr().out.startswith("(1, 256, 448, 3)\n(8, 256, 448, 3)\n")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    for target in re.findall(r"(?<!!)\[[^]]*\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
