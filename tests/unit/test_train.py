@@ -116,8 +116,8 @@ def one_of_two(folder: str) -> None:
     parallel.connect(torch.device("cpu"))
     stage = Regression()
     if parallel.rank():
-        stage.model.requires_grad_(False).apply(lambda module: [p.zero_() for p in module.parameters()])
-        stage.model.requires_grad_(True)  # the leader's weights must replace these
+        for parameter in stage.model.parameters():
+            parameter.data.zero_()  # the leader's weights must replace these
     reports = len(list(train(stage, run_config(Path(folder) / "pair", 6))))
     content = {"model": stage.model.state_dict(), "reports": reports}
     torch.save(content, Path(folder) / f"{parallel.rank()}.pt")

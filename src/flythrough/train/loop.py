@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -65,7 +65,7 @@ class Progress:
     scalars: dict[str, float]
 
 
-def train(stage: Stage, run: RunConfig) -> Iterator[Progress]:
+def train(stage: Stage, run: RunConfig) -> Generator[Progress, None, None]:
     """Train stage.model, yielding after every logged step; resumes from run.folder if it holds a checkpoint.
 
     Stopping the iteration (Ctrl-C, close()) saves first. At the end the averaged weights are in stage.model.
