@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import runpy
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -71,7 +71,7 @@ def train_vae(
     minutes: float | None = None,
     start: Path | None = None,
     compile_blocks: bool = False,
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, None]:
     """Train an autoencoder; writes folder/vae.safetensors at the end. start: weights to begin with."""
     device = parallel.connect(device)
     torch.backends.cudnn.benchmark, torch.backends.cudnn.benchmark_limit = True, 4  # all steps have one shape
@@ -100,7 +100,7 @@ def train_world(
     start: Path | None = None,
     text_folder: Path | None = None,
     compile_blocks: bool = False,
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, None]:
     """Train a world transformer; writes folder/model.safetensors at the end. start: weights to begin with."""
     from flythrough.model.transformer import SanaWM
     from flythrough.text.mini import MiniText
