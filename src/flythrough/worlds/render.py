@@ -214,9 +214,12 @@ class View:
 def _frames(scene: RenderScene, view: View, supersample: int) -> tuple[Tensor, Tensor, Tensor]:
     """rgb (F, H, W, 3) uint8, depth (F, H, W), label (F, H, W) of the view."""
     mesh, light = scene.mesh, scene.light
-    color = sky(light, view.directions)
     hits, number, distance = view.see(mesh.triangles)
     directions = view.directions[hits]
+    empty = torch.ones_like(view.stretch, dtype=torch.bool)
+    empty[hits] = False
+    color = torch.zeros_like(view.directions)
+    color[empty] = sky(light, view.directions[empty])
     points = view.origins(hits) + directions * distance[:, None]
     surface = _lit(scene, number, points)
     wet = (mesh.material[number] == Material.WATER).nonzero().squeeze(1)
@@ -269,8 +272,9 @@ def _lit(scene: RenderScene, number: Tensor, points: Tensor) -> Tensor:
     open_to_sky = 1 - 0.55 * _hemmed(scene.plan, points)
     sun = scene.sun[number] * (0.5 + 0.5 * open_to_sky)[:, None]
     if scene.shadow is not None:
-        lifted = points + 0.8 * scene.shadow.texel * scene.mesh.normals[number]
-        sun = sun * _sunlight(scene.shadow, lifted)[:, None]
+        bright = (sun.amax(1) > 0).nonzero().squeeze(1)  # facets turned away are dark without a shadow
+        lifted = points[bright] + 0.8 * scene.shadow.texel * scene.mesh.normals[number[bright]]
+        sun[bright] *= _sunlight(scene.shadow, lifted)[:, None]
     return sun + scene.ambient[number] * open_to_sky[:, None] + scene.mesh.emission[number]
 
 
