@@ -33,47 +33,47 @@ class Glance:
 
     def crowded(self) -> Tensor:
         """(P,) share of the picture that something within 2.5 m fills, the ground not counted."""
-        return (self._standing() & (self.depth < 2.5)).flatten(1).float().mean(1)
+        return _share(self._standing() & (self.depth < 2.5))
 
     def clear(self) -> Tensor:
         """(P,) bool: worth setting out from. Not dull, nor filled by what is near."""
         return (self.contrast() > DULL) & (self.crowded() < 0.3)
 
     def score(self, indoor: bool) -> Tensor:
-        """(P,) how well composed: light and dark, something near at a side, something in the middle, something far."""
+        """(P,) how well composed: contrast, something near at a side, something in the middle, something far.
+
+        The weights are a matter of taste, set by looking at contact sheets.
+        """
+        good = 1.3 * _full(self.contrast(), 0.2) + self._layers(indoor) + 0.12 * self._kinds()
+        bad = 6 * self.crowded() + 1.5 * (0.36 - self.luminance.flatten(1).mean(1)).clamp_min(0)
+        if indoor:
+            return good - bad
+        water = _share(self.label == Label.WATER)
+        good = good + 0.9 * _full(water, 0.15) + 0.35 * self.disc.flatten(1).any(1)
+        bad = bad + 1.5 * (water - 0.4).clamp_min(0)
+        return good - bad - 2 * (_share(self.label == Label.SKY) - 0.6).clamp_min(0)
+
+    def _layers(self, indoor: bool) -> Tensor:
         near, middle, far = ((2.0, 4.0), (4.0, 9.0), 9.0) if indoor else ((3.5, 13.0), (13.0, 45.0), 25.0)
-        standing, depth = self._standing(), self.depth
-        filled = (standing & (depth < near[1] * 0.45)).flatten(1).float().mean(1)
-        third = WIDTH // 3
+        standing, depth, third = self._standing(), self.depth, WIDTH // 3
         beside = standing & (depth > near[0]) & (depth < near[1])
-        left, core, right = (beside[..., a:b].flatten(1).float().mean(1)
-                             for a, b in ((0, third), (third, WIDTH - third), (WIDTH - third, WIDTH)))  # fmt: skip
-        side = _full(torch.maximum(left, right), 0.25) - 0.8 * (core - 0.35).clamp_min(0)
-        layers = _full(
-            (standing & (depth > middle[0]) & (depth < middle[1])).flatten(1).float().mean(1), 0.14
+        side = torch.maximum(_share(beside[..., :third]), _share(beside[..., -third:]))
+        ahead = _share(beside[..., third:-third])
+        halfway = _share(standing & (depth > middle[0]) & (depth < middle[1]))
+        distant = _share(depth > far)
+        close = _share(standing & (depth < 0.45 * near[1]))
+        walled = _share(standing & (depth < (3.0 if indoor else 18.0)))
+        good = (
+            0.6 * _full(side, 0.25)
+            + 0.8 * _full(halfway, 0.14)
+            + 0.5 * _full(distant, 0.05 if indoor else 0.25)
         )
-        distant = _full((depth > far).flatten(1).float().mean(1), 0.05 if indoor else 0.25)
-        kinds = torch.stack([(self.label == kind).flatten(1).float().mean(1) > 0.012 for kind in Label]).sum(
-            0
-        )
-        dark = (0.36 - self.luminance.flatten(1).mean(1)).clamp_min(0)
-        walled = (standing & (depth < (3.0 if indoor else 18.0))).flatten(1).float().mean(1)
-        moon = 0.0 if indoor else self.disc.flatten(1).any(1) * 0.35
-        open_sky = (self.label == Label.SKY).flatten(1).float().mean(1)
-        water = (self.label == Label.WATER).flatten(1).float().mean(1)
-        wet = 0.9 * _full(water, 0.15) - 1.5 * (water - 0.4).clamp_min(0)
-        empty = 0.0 if indoor else 2 * (open_sky - 0.6).clamp_min(0)
-        wanted = 1.3 * _full(self.contrast(), 0.2) + 0.6 * side + 0.8 * layers + 0.5 * distant + 0.12 * kinds
-        return (
-            wanted
-            - 5 * (filled - 0.10).clamp_min(0)
-            - 6 * self.crowded()
-            - 1.5 * dark
-            - empty
-            - 2 * (walled - 0.42).clamp_min(0)
-            + moon
-            + wet
-        )
+        bad = 0.48 * (ahead - 0.35).clamp_min(0) + 5 * (close - 0.10).clamp_min(0)
+        return good - bad - 2 * (walled - 0.42).clamp_min(0)
+
+    def _kinds(self) -> Tensor:
+        """(P,) how many kinds of things can be seen."""
+        return torch.stack([_share(self.label == kind) > 0.012 for kind in Label]).sum(0)
 
     def _standing(self) -> Tensor:
         flat = torch.zeros_like(self.label, dtype=torch.bool)
@@ -127,6 +127,11 @@ def _visible_at(mesh: Mesh, c2w: Tensor) -> Mesh:
     away = torch.cdist(center, c2w[:, :3, 3].float()).amin(1)
     keep = size > 0.018 * away
     return Mesh(*(getattr(mesh, f.name)[keep] for f in fields(Mesh)))
+
+
+def _share(mask: Tensor) -> Tensor:
+    """(P, H, W) bool -> (P,)"""
+    return mask.flatten(1).float().mean(1)
 
 
 def _full(value: Tensor, enough: float) -> Tensor:

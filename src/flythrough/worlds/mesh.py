@@ -26,6 +26,7 @@ class Label(IntEnum):
     LAMP = 10
     ROOF = 11
     PLANT = 12
+    BOAT = 13
 
 
 class Material(IntEnum):

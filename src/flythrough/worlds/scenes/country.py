@@ -154,7 +154,7 @@ class Country(Open):
             spacing,
             density,
             BOATS,
-            (Label.PLANT,),
+            (Label.BOAT,),
             (0.8, 1.4),
             60,
             120,

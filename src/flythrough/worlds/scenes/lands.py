@@ -88,6 +88,13 @@ class Lake(Country):
     def start(self) -> tuple[float, float, float]:
         return 5.0, 0.0, -0.5
 
+    def outlook(self, rng: Generator, attempt: int) -> tuple[float, float, float]:
+        """Most often from the shore over the water, which lies towards -x."""
+        x, z, yaw = super().outlook(rng, attempt)
+        if rng.random() < 0.3:
+            return x, z, yaw
+        return rng.uniform(-9.0, 6.0), z, -np.pi / 2 + 0.6 * rng.normal()
+
 
 class Snow(Country):
     moods = ("pale", "day", "morning", "dawn", "dusk", "blue", "night")

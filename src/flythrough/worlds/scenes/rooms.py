@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -47,10 +49,8 @@ class Rooms(Scene):
         lights = self.light
         room = 0.55 * lights.sky_ambient + 0.30 * float(lights.sky_ambient.mean())
         warm = lights.sky_ambient.new_tensor([1.25, 1.02, 0.78])
-        from dataclasses import replace
-
         if self.mood_name == "night":  # lamps light the rooms, the moon the garden
-            room, warm = room.new_tensor([0.42, 0.36, 0.30]), warm
+            room = room.new_tensor([0.42, 0.36, 0.30])
         self.light = replace(
             lights,
             sky_ambient=1.15 * room * warm,
