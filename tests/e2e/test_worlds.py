@@ -14,6 +14,11 @@ from tests.command import flythrough
 SMALL = ("--height", "64", "--width", "112")
 
 
+def size(picture: Path) -> tuple[int, int]:
+    with Image.open(picture) as image:
+        return image.size
+
+
 def test_a_world_as_a_folder(tmp_path: Path) -> None:
     words = ("--seed", "2147483648", "--split", "test", "--camera", "wd-3", "--out", "w", "--depth", *SMALL)
     done = flythrough(tmp_path, "worlds", "render", *words)
@@ -21,7 +26,7 @@ def test_a_world_as_a_folder(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     names = sorted(file.name for file in (tmp_path / "w" / "frames").iterdir())
     assert names == [f"{number:05d}.png" for number in range(4)]
-    assert Image.open(tmp_path / "w" / "frames" / "00000.png").size == (112, 64)
+    assert size(tmp_path / "w" / "frames" / "00000.png") == (112, 64)
     depth = np.load(tmp_path / "w" / "depth" / "00003.npy")
     assert depth.shape == (64, 112)
     assert depth.min() > 0
@@ -53,11 +58,11 @@ def test_a_path_as_a_picture(tmp_path: Path) -> None:
     done = flythrough(tmp_path, "camera", "show", "orbit:radius=4", "--out", "orbit.png")
 
     assert done.returncode == 0, done.stderr
-    assert min(Image.open(tmp_path / "orbit.png").size) > 400
+    assert min(size(tmp_path / "orbit.png")) > 400
 
 
 def test_many_worlds_on_one_picture(tmp_path: Path) -> None:
     done = flythrough(tmp_path, "worlds", "sheet", "--seeds", "3:5", "--columns", "2", "--out", "sheet.png")
 
     assert done.returncode == 0, done.stderr
-    assert Image.open(tmp_path / "sheet.png").size == (460, 136)
+    assert size(tmp_path / "sheet.png") == (460, 136)
