@@ -36,6 +36,7 @@ class Pipeline:
     ) -> None:
         self.name, self.preset, self.device, self.dtype = name, preset, device, dtype
         self.model, self.vae = _settled(model, device, dtype), _settled(vae, device, dtype)
+        self.vae.to(memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]
         self._text: TextEncoder | None = None
 
     @classmethod
@@ -94,7 +95,7 @@ class Pipeline:
             if shot.image is None
             else fit(np.asarray(shot.image), height, width)
         )
-        latent = self.vae.encode(to_video(image, self.device).to(self.dtype)).float()
+        latent = self.vae.encode(to_video(image, self.device)).float()
         text, mask = self.text.encode([shot.prompt])
         return Opening(latent=latent, text=text.to(self.device), text_mask=mask.to(self.device))
 
@@ -167,5 +168,4 @@ def _resolve(model: str | Path) -> tuple[str, Preset, Path | None]:
 
 
 def _settled(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Any:
-    module.to(memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]
     return module.to(device, dtype).eval().requires_grad_(False)

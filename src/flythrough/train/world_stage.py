@@ -66,8 +66,9 @@ class WorldStage:
 
     def compile(self) -> None:
         """Compile every block by itself: there are two kinds, so two are compiled in all."""
-        for block in self.model.blocks:
-            block.compile(fullgraph=True, dynamic=False)
+        for number, block in enumerate(self.model.blocks):
+            if not self.model.config.is_softmax(number):
+                block.compile(fullgraph=True, dynamic=False)
 
     def next_batch(self, share: float) -> tuple[Tensor, Conditioning]:
         self._own = share >= self.config.own_context_from

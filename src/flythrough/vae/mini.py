@@ -76,7 +76,7 @@ class MiniVAE(nn.Module):
         if height % cell or width % cell:
             raise InputError(f"the video is {width}x{height}; both sides must be multiples of {cell}")
         first = video[:, :, :1].expand(-1, -1, stride - 1, -1, -1)
-        return self.normalise(self.encoder(torch.cat([first, video], dim=2)))
+        return self.normalise(self.encoder(torch.cat([first, video], dim=2).to(self._dtype)))
 
     def decode(self, latents: Tensor) -> Tensor:
         """Normalised latents (B, C, T, h, w) -> video (B, 3, 8(T-1)+1, 32h, 32w)."""
@@ -85,8 +85,12 @@ class MiniVAE(nn.Module):
     def decode_chunk(self, latents: Tensor, state: VAEState | None) -> tuple[Tensor, VAEState]:
         """Decode the next latent frames of a stream; see VideoVAE."""
         dims(latents, "B C T H W", C=self.latent_channels)
-        video, after = self.decoder(self.denormalise(latents), state)
+        video, after = self.decoder(self.denormalise(latents.to(self._dtype)), state)
         return (video[:, :, self.temporal_stride - 1 :] if state is None else video), after
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.encoder.stem.weight.dtype
 
     def normalise(self, latents: Tensor) -> Tensor:
         mean, std = (stat.view(1, -1, 1, 1, 1) for stat in (self.latents_mean, self.latents_std))

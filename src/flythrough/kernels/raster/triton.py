@@ -187,24 +187,14 @@ def _lit(facets, light, shadow, hemmed, ground, number, x, y, z, here, size, pla
         na, nb = tl.floor(a + 0.5), tl.floor(b + 0.5)
         oa, ob = a - na, b - nb
         reaches = tl.zeros_like(x)
-        for i in tl.static_range(3):
-            for j in tl.static_range(3):
-                if i == 0:
-                    wa = 0.5 * (0.5 - oa) * (0.5 - oa)
-                elif i == 1:
-                    wa = 0.75 - oa * oa
-                else:
-                    wa = 0.5 * (0.5 + oa) * (0.5 + oa)
-                if j == 0:
-                    wb = 0.5 * (0.5 - ob) * (0.5 - ob)
-                elif j == 1:
-                    wb = 0.75 - ob * ob
-                else:
-                    wb = 0.5 * (0.5 + ob) * (0.5 + ob)
-                column, row = na.to(tl.int32) + (i - 1), nb.to(tl.int32) + (j - 1)
-                inside = here & (column >= 0) & (column < size) & (row >= 0) & (row < size)
-                depth = tl.load(shadow + row.to(tl.int64) * size + column, mask=inside, other=1e9)
-                reaches += wa * wb * tl.where(depth > limit, 1.0, 0.0)
+        for tap in range(9):  # not unrolled, like the samples: that would take a minute to compile
+            i, j = tap // 3 - 1, tap % 3 - 1
+            wa = tl.where(i == 0, 0.75 - oa * oa, 0.5 * (0.5 + i * oa) * (0.5 + i * oa))
+            wb = tl.where(j == 0, 0.75 - ob * ob, 0.5 * (0.5 + j * ob) * (0.5 + j * ob))
+            column, row = na.to(tl.int32) + i, nb.to(tl.int32) + j
+            inside = here & (column >= 0) & (column < size) & (row >= 0) & (row < size)
+            depth = tl.load(shadow + row.to(tl.int64) * size + column, mask=inside, other=1e9)
+            reaches += wa * wb * tl.where(depth > limit, 1.0, 0.0)
         sun = sun * reaches
     r = tl.load(facet, mask=here, other=0.0) * sun + tl.load(facet + 3, mask=here, other=0.0) * free
     g = tl.load(facet + 1, mask=here, other=0.0) * sun + tl.load(facet + 4, mask=here, other=0.0) * free
@@ -249,7 +239,7 @@ def _shade_kernel(
     red = tl.zeros([BLOCK], tl.float32)
     green = tl.zeros([BLOCK], tl.float32)
     blue = tl.zeros([BLOCK], tl.float32)
-    for sample in tl.static_range(SUPERSAMPLE * SUPERSAMPLE):
+    for sample in range(SUPERSAMPLE * SUPERSAMPLE):
         sy = row * SUPERSAMPLE + sample // SUPERSAMPLE
         sx = column * SUPERSAMPLE + sample % SUPERSAMPLE
         place = (frame * height * SUPERSAMPLE + sy) * (width * SUPERSAMPLE) + sx
