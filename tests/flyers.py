@@ -51,7 +51,7 @@ class Known:
     """What both have in common. Implements Flyer."""
 
     camera = Camera(64, 96)
-    device, dtype = torch.device("cpu"), torch.float32
+    device = torch.device("cpu")
     vae = Blocks()
     at_once = 1
 

@@ -127,6 +127,8 @@ def evaluate(
             progress.start()  # not before all input has been checked
             tasks[part] = progress.add_task(part, total=of)
         progress.update(tasks[part], completed=done, total=of)
+        if done == of and not progress.console.is_terminal:
+            print(f"{part}: {of} done", file=sys.stderr, flush=True)  # a log shows no bars before the end
 
     asked = {"device": device, "text_folder": text_folder, "show": False}
     try:
@@ -134,7 +136,8 @@ def evaluate(
     finally:
         if tasks:
             progress.stop()
-    _console().print(result.table())
+    console = _console(least_width=120)
+    console.print(result.table(notes=console.width >= 110))
 
 
 @camera_app.command("show")
@@ -363,10 +366,12 @@ def _between_chunks() -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _console() -> Any:
+def _console(least_width: int) -> Any:
+    """Standard output; a file or pipe, which has no width of its own, gets as much as a table likes."""
     from rich.console import Console
 
-    return Console()
+    console = Console()
+    return console if console.is_terminal else Console(width=least_width)
 
 
 def _progress(unit: str) -> Any:

@@ -116,9 +116,9 @@ def test_control_of_a_camera_that_obeys_and_of_one_that_is_stuck() -> None:
 
     found = {f.name: f for f in control.figures({"model": obeys, "ceiling": obeys, "copied": stuck})}
 
-    share = found["control: the commanded path is the best match"]
+    share = found["control: commanded path matches best"]
     assert (share.value, share.copied, share.wrong) == (1, pytest.approx(1 / 13), 0)
-    assert found["control: right path above the mean of the wrong"].value == 20
+    assert found["control: right path above mean wrong"].value == 20
     assert found["control: still"].copied == 1
     assert found["control: yaw"].copied == 0
     assert share.verdict == "stretch"

@@ -68,30 +68,35 @@ class Report:
         rows = [asdict(figure) | {"verdict": figure.verdict} for figure in self.figures]
         return {"about": self.about, "figures": rows, "details": self.details}
 
-    def table(self) -> Table:
+    def table(self, *, notes: bool = True) -> Table:
+        from rich import box
         from rich.table import Table
 
         about = self.about
+        title = f"{about['model']}: {about['clips']} held-out worlds, {about['steps']} steps"
         table = Table(
-            title=f"{about['model']}: {about['clips']} held-out worlds, {about['steps']} steps",
-            title_justify="left",
+            title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True
         )
-        table.add_column("figure", overflow="fold")
-        for name in ("model", "VAE's ceiling", "first frame, copied", "wrong path", "at least", "stretch"):
-            table.add_column(name, justify="right", overflow="fold")
-        table.add_column("")
+        table.add_column("figure", overflow="fold", min_width=30)
+        for name in ("model", "ceiling", "copied", "wrong", "at least", "stretch"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("", no_wrap=True)
+        if notes:
+            table.add_column("note", style="dim", overflow="fold")
         section = None
         for figure in self.figures:
             if section not in (None, figure.section):
                 table.add_section()
             section = figure.section
             color = {"no": "red", "yes": "green", "stretch": "bold green"}.get(figure.verdict, "default")
-            least = figure.shown(figure.at_least) + (
-                f" to {figure.shown(figure.at_most)}" if figure.at_most else ""
+            most = f"-{figure.shown(figure.at_most)}" if figure.at_most else ""
+            table.add_row(
+                figure.name,
+                f"[{color}]{figure.shown(figure.value)}[/{color}]",
+                *map(figure.shown, (figure.ceiling, figure.copied, figure.wrong)),
+                figure.shown(figure.at_least) + most,
+                figure.shown(figure.stretch),
+                f"[{color}]{figure.verdict}[/{color}]",
+                *([figure.note] if notes else []),
             )
-            bounds = map(figure.shown, (figure.ceiling, figure.copied, figure.wrong))
-            name = figure.name + (f" [dim]({figure.note})[/dim]" if figure.note else "")
-            value = f"[{color}]{figure.shown(figure.value)}[/{color}]"
-            verdict = f"[{color}]{figure.verdict}[/{color}]"
-            table.add_row(name, value, *bounds, least, figure.shown(figure.stretch), verdict)
         return table

@@ -39,11 +39,6 @@ class Flyer(Protocol):
     def device(self) -> torch.device: ...
 
     @property
-    def dtype(self) -> torch.dtype:
-        """What its VAE computes with."""
-        ...
-
-    @property
     def vae(self) -> VideoVAE: ...
 
     @property
@@ -102,14 +97,14 @@ def film(scene: RenderScene, path: CameraPath, frames: Sequence[int] | None = No
 @torch.no_grad()
 def encoded(flyer: Flyer, frames: Tensor) -> Tensor:
     """frames (F, H, W, 3) uint8 -> latents (1, C, T, h, w) float32."""
-    return flyer.vae.encode(to_video(frames)[None].to(flyer.device, flyer.dtype)).float()
+    return flyer.vae.encode(to_video(frames.to(flyer.device))[None]).float()
 
 
 @torch.no_grad()
 def reconstructed(flyer: Flyer, frames: Tensor) -> Tensor:
     """frames (F, H, W, 3) uint8, encoded and decoded: the best that a model on this VAE could show."""
     state, parts = None, []
-    for chunk in encoded(flyer, frames).to(flyer.dtype).split(4, dim=2):
+    for chunk in encoded(flyer, frames).split(4, dim=2):
         video, state = flyer.vae.decode_chunk(chunk, state)
         parts.append(to_bytes(video)[0])
     return torch.cat(parts)

@@ -27,7 +27,7 @@ class ModelFlyer:
         self.pipeline, self.steps = pipeline, steps
         plan = pipeline.preset
         self.camera = Camera(plan.height, plan.width, plan.fps)
-        self.device, self.dtype, self.vae = pipeline.device, pipeline.dtype, pipeline.vae
+        self.device, self.vae = pipeline.device, pipeline.vae
 
     @classmethod
     def load(

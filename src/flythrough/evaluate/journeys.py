@@ -16,7 +16,7 @@ BACK = 161
 MINUTE = 961
 MARKS = {"20 s": 320, "40 s": 640, "60 s": 960}
 LOOKED_AT = 9  # frames up to the mark: the last two latent frames
-REMEMBERED = 65  # frames that a VAE of this kind looks back at, and more
+REMEMBERED = 33  # a VAE decodes a frame as in the whole film once it has seen so many before it
 
 
 def out_and_back(bench: Bench) -> None:
@@ -26,39 +26,39 @@ def out_and_back(bench: Bench) -> None:
     for start in range(0, len(seeds), step):
         worlds = [World.from_seed(seed, "test") for seed in seeds[start : start + step]]
         ways = [paths.out_and_back(world, bench.flyer.camera, BACK) for world in worlds]
-        outs = [_filmed_out(bench, world, way) for world, way in zip(worlds, ways, strict=True)]
-        orders = [Order(o[0], p, w.caption(), w.seed) for w, p, o in zip(worlds, ways, outs, strict=True)]
-        for (_, video, _), out in zip(flown(bench.flyer, orders), outs, strict=True):
-            first, turn = out[0], len(out) - 1
-            home = reconstructed(bench.flyer, out.flip(0)[-REMEMBERED:])[-1]
+        homes = [_filmed_home(bench, world, way) for world, way in zip(worlds, ways, strict=True)]
+        orders = [Order(h[-1], p, w.caption(), w.seed) for w, p, h in zip(worlds, ways, homes, strict=True)]
+        for (_, video, _), home in zip(flown(bench.flyer, orders), homes, strict=True):
+            turn, first = home[0], home[-1]
+            again = reconstructed(bench.flyer, home[1:])[-1]
             rows["model"].append(float(metrics.psnr(video[-1], first)))
-            rows["ceiling"].append(float(metrics.psnr(home, first)))
-            rows["wrong"].append(float(metrics.psnr(out[turn], first)))
-            rows["turn"].append(float(metrics.psnr(video[turn], out[turn])))
-            rows["turn copied"].append(float(metrics.psnr(first, out[turn])))
+            rows["ceiling"].append(float(metrics.psnr(again, first)))
+            rows["wrong"].append(float(metrics.psnr(turn, first)))
+            rows["turn"].append(float(metrics.psnr(video[BACK // 2], turn)))
+            rows["turn copied"].append(float(metrics.psnr(first, turn)))
             bench.progress("back", len(rows["model"]), len(seeds))
     mean = {name: sum(values) / len(values) for name, values in rows.items()}
     mean["copied"] = metrics.HIGHEST_DB  # it never left, so the turn has a figure of its own
     turn = {"model": mean["turn"], "copied": mean["turn copied"]}
-    note = f"{len(seeds)} flights; wrong path: out only"
+    note = f"{len(seeds)} flights; wrong: never came back"
     bench.report.figures += [
         row(
             "back",
-            "out and back in 10 s: last frame against the first",
+            "out and back in 10 s: last frame by first",
             mean,
             at_least=20,
             stretch=24,
             note=note,
         ),
-        row("back", "out and back: at the turn, against truth", turn),
+        row("back", "out and back: at the turn", turn),
     ]
     bench.report.details["back"] = {"seed": seeds, **rows}
 
 
-def _filmed_out(bench: Bench, world: World, way: CameraPath) -> Tensor:
-    """The way out (81, H, W, 3); the way back shows the same pictures in reverse."""
-    out = way.take(slice(way.frames // 2 + 1))
-    return film(scene_of(world, [out], bench.device), out).rgb
+def _filmed_home(bench: Bench, world: World, way: CameraPath) -> Tensor:
+    """The turn, then the last REMEMBERED frames of the way home: (1 + REMEMBERED, H, W, 3)."""
+    frames = [BACK // 2, *range(BACK - REMEMBERED, BACK)]
+    return film(scene_of(world, [way], bench.device), way, frames).rgb
 
 
 def minute(bench: Bench) -> None:
@@ -124,19 +124,19 @@ def _minute_figures(rows: dict[str, list[float]], clips: int) -> list[Figure]:
     for mark in MARKS:
         truth = mean[f"sharpness truth/{mark}"]
         values = {name: mean[f"sharpness{after}/{mark}"] / truth for name, after in names.items()}
-        title, note = f"60 s flights: sharpness at {mark} against truth's", f"{clips} flights"
-        figures.append(row("minute", title, values, "x", at_least=0.5, stretch=0.7, note=note))
+        title, note = f"60 s: sharpness at {mark} by truth's", f"{clips} flights"
+        figures.append(row("minute", title, values, "x", at_least=0.5, stretch=0.7, at_most=2, note=note))
     for mark in MARKS:
         truth = mean[f"spread truth/{mark}"]
         values = {name: mean[f"spread{names[name]}/{mark}"] / truth for name in ("model", "copied")}
         each = [a / b for a, b in zip(rows[f"spread/{mark}"], rows[f"spread truth/{mark}"], strict=True)]
         title, note = (
-            f"60 s flights: latent std at {mark} against truth's",
+            f"60 s: latent std at {mark} by truth's",
             f"{min(each):.2f} to {max(each):.2f}",
         )
         figures.append(row("minute", title, values, "x", at_least=0.7, at_most=1.3, note=note))
     for mark in MARKS:
         values = {name: 255 * mean[f"colour{after}/{mark}"] for name, after in names.items()}
-        title = f"60 s flights: mean colour off truth's at {mark}"
+        title = f"60 s: mean colour off truth's at {mark}"
         figures.append(row("minute", title, values, "levels", note="of 255, smaller is better"))
     return figures

@@ -125,7 +125,7 @@ def _vae_figures(tally: Tally) -> list[Figure]:
     copied = torch.cat(tally.frames["copied psnr"])
     mean = {"model": float(quality.mean()), "copied": float(copied.mean())}
     worst = {"model": float(metrics.worst_tenth(quality)), "copied": float(metrics.worst_tenth(copied))}
-    name, note = "VAE reconstruction", f"{len(quality)} frames, mean of their dB"
+    name, note = "VAE", f"{len(quality)} frames, mean of their dB"
     return [
         row("vae", f"{name}: PSNR", mean, at_least=33, stretch=36, note=note),
         row("vae", f"{name}: SSIM", {"model": float(similar.mean())}, "", at_least=0.91, stretch=0.95),
@@ -138,7 +138,7 @@ def _flight_figures(tally: Tally, size: int) -> list[Figure]:
     figures, names = [], ("model", "ceiling", "copied", "wrong")
     for moment, (least, stretch) in FULL.items():
         values = {name: tally.mean(f"{name}/psnr/{moment}") for name in names}
-        title, note = f"against truth at {moment}, full frame", "a clip's dB, mean over clips"
+        title, note = f"truth at {moment}, full frame", "a clip's dB, mean over clips"
         figures.append(row("truth", title, values, at_least=least, stretch=stretch, note=note))
     for moment in MOMENTS:
         seen = torch.tensor(tally.numbers[f"seen/{moment}"]) / size
@@ -147,12 +147,12 @@ def _flight_figures(tally: Tally, size: int) -> list[Figure]:
         least, stretch = SEEN.get(moment, (None, None))
         share = 100 * float(kept.mean()) if len(kept) else 0.0
         title, note = (
-            f"pixels seen in the first frame, at {moment}",
+            f"truth at {moment}, seen in frame 0",
             f"{len(kept)} clips, {share:.0f}% of each",
         )
         figures.append(row("truth", title, values, at_least=least, stretch=stretch, note=note))
     for moment in MOMENTS:
         truth = tally.mean(f"truth/sharpness/{moment}")
         values = {name: tally.mean(f"{name}/sharpness/{moment}") / truth for name in names}
-        figures.append(row("truth", f"sharpness against truth's at {moment}", values, "x"))
+        figures.append(row("truth", f"sharpness at {moment} by truth's", values, "x"))
     return figures
