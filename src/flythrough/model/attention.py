@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flythrough.kernels.gdn import frame_updates, prefix
+from flythrough.kernels.turn import turn
 from flythrough.model.config import ModelConfig
 from flythrough.model.embed import Positions, RMSNorm
 from flythrough.model.state import LayerState, StreamState, frame_ranges
@@ -76,24 +77,16 @@ class GatedDeltaAttention(Attention):
                 -self.A_log.float().exp() * functional.softplus(pace.float() + self.dt_bias.float())
             )
             beta = beta.float().sigmoid()  # (B, T, S, A); decay is (B, T, A)
-            key_scale = (self.head_dim * x.shape[2]) ** -0.5
-            q, q_cam = (self.split(functional.relu(part).float()) for part in (q, q_cam))
-            k, k_cam = (self.split(functional.relu(part).float()) * key_scale for part in (k, k_cam))
-            v, v_cam = self.split(v.float()), self.split(v_cam.float())
-
-            (q_ray, _), (k_ray, growth), (v_ray, _) = (
-                _shrunk(part, to_rays(part, at, matrix))
-                for part, matrix in (
-                    (q_cam, at.to_ray.transpose(-1, -2)),
-                    (k_cam, at.from_ray),
-                    (v_cam, at.from_ray),
-                )
-            )
+            v, q, k, q_cam, k_cam, v_cam = (self.split(part) for part in (v, q, k, q_cam, k_cam, v_cam))
+            short = (self.head_dim * x.shape[2]) ** -0.5
+            q_ray, _ = to_rays(q_cam, at, at.to_ray.transpose(-1, -2), relu=True)
+            k_ray, growth = to_rays(k_cam, at, at.from_ray, relu=True, scale=short)
+            v_ray, _ = to_rays(v_cam, at, at.from_ray)
             beta_cam = beta / growth.mean(2, keepdim=True).clamp(min=1)
 
-            read = torch.cat([at.rotary.turn(q), q_ray], dim=-2)
-            keys = torch.cat([at.rotary.turn(k), k_ray], dim=-2)
-            values, betas = torch.cat([v, v_ray], dim=-2), torch.cat([beta, beta_cam], dim=-1)
+            read = torch.cat([turn(q, *at.rotary, relu=True)[0], q_ray], dim=-2)
+            keys = torch.cat([turn(k, *at.rotary, relu=True, scale=short)[0], k_ray], dim=-2)
+            values, betas = torch.cat([v.float(), v_ray], dim=-2), torch.cat([beta, beta_cam], dim=-1)
             told, memory = self._remember(
                 read,
                 keys,
@@ -104,6 +97,7 @@ class GatedDeltaAttention(Attention):
                 past.memory if past else None,
             )
             main, camera = told.split(self.heads, dim=-2)
+            q, k = functional.relu(q).float(), functional.relu(k).float() * short
             norm, normaliser = self._remember(
                 q, k, torch.ones_like(k[..., :1]), beta, decay, timeline, past.normaliser if past else None
             )
@@ -158,16 +152,11 @@ class SoftmaxAttention(Attention):
             self.v_proj_cam(x),
         )
         with torch.autocast(x.device.type, enabled=False):
-            q, k = (at.rotary.turn(self.split(part).float()).to(v.dtype) for part in (q, k))
-            q_cam, k_cam, v_cam = (
-                _shrunk(part, to_rays(part, at, matrix))[0].to(v.dtype)
-                for part, matrix in (
-                    (self.split(q_cam).float(), at.to_ray.transpose(-1, -2)),
-                    (self.split(k_cam).float(), at.from_ray),
-                    (self.split(v_cam).float(), at.from_ray),
-                )
-            )
-            known = (k, self.split(v), k_cam, v_cam)
+            q, k, v, q_cam, k_cam, v_cam = (self.split(part) for part in (q, k, v, q_cam, k_cam, v_cam))
+            q, k = (turn(part, *at.rotary)[0].to(v.dtype) for part in (q, k))
+            q_cam = to_rays(q_cam, at, at.to_ray.transpose(-1, -2))[0].to(v.dtype)
+            k_cam, v_cam = (to_rays(part, at, at.from_ray)[0].to(v.dtype) for part in (k_cam, v_cam))
+            known = (k, v, k_cam, v_cam)
             main, camera = self._look((q, q_cam), known, timeline, past, stream)
             camera = from_rays(camera.float(), at)
         if save is not None:
@@ -244,44 +233,33 @@ class KeyConv(nn.Module):
         """k (B, T, S, C); tail (B, 3, S, C), the keys before the call."""
         taps = self.weight.squeeze(1).unbind(-1)
         out = k * taps[3]
+        if (
+            timeline.longest == 1 and across
+        ):  # nothing but the past, which is the same for a clean and a noisy copy
+            known = timeline.source(k)
+            before = k.new_zeros(len(known), 3, *k.shape[2:]) if tail is None else tail
+            row = torch.cat([before, known], dim=1)
+            past = sum(row[:, 3 - lag : -lag] * taps[3 - lag] for lag in (1, 2, 3))
+            return out + (torch.cat([past, past]) if timeline.teacher else past)
         for lag in (1, 2, 3):
-            tap = taps[3 - lag]
-            out = out + timeline.behind(k, lag, tail, across) * tap
+            out = out + timeline.behind(k, lag, tail, across) * taps[3 - lag]
             later = timeline.ahead(k, lag)
             if later is not None:
-                out = out + later * tap
+                out = out + later * taps[3 - lag]
         return out
 
 
-def to_rays(x: Tensor, at: Positions, matrix: Tensor) -> Tensor:
-    """x (B, T, S, A, D) float32: half a head, in fours, through a ray's matrix; the other half by the camera's RoPE."""
-    spatial, rest = x.chunk(2, dim=-1)
-    return torch.cat([_by_fours(spatial, matrix), at.camera_rotary.turn(rest)], -1)
+def to_rays(
+    x: Tensor, at: Positions, matrix: Tensor, relu: bool = False, scale: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """x (B, T, S, A, D) in the frame of each token's ray, no longer than it was; and how its length has changed."""
+    return turn(x, *at.camera_rotary, matrix, relu=relu, scale=scale, shrink=True)
 
 
 def from_rays(x: Tensor, at: Positions) -> Tensor:
     """The way back for what the camera branch has read."""
-    spatial, rest = x.chunk(2, dim=-1)
-    return torch.cat([_by_fours(spatial, at.to_ray), at.camera_rotary.turn(rest, back=True)], -1)
-
-
-def _by_fours(x: Tensor, matrix: Tensor) -> Tensor:
-    """Multiplied and added, not a matrix product, so that no setting can round the rotations."""
-    groups = x.unflatten(-1, (-1, 4))  # (B, T, S, A, groups, 4)
-    a, b, c, d = (
-        part * column
-        for part, column in zip(groups.split(1, dim=-1), matrix.unsqueeze(-3).unbind(-1), strict=True)
-    )  # columns (B, T, S, 1, 1, 4)
-    return (a + b + c + d).flatten(-2)
-
-
-def _shrunk(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-    """Translations inflate vectors: bring those back to the length they had. Also returns (|after| / |before|)^2."""
-    size_before, size_after = before.square().mean(-1, keepdim=True), after.square().mean(-1, keepdim=True)
-    factor = torch.rsqrt(size_after + 1e-6) * torch.sqrt(size_before + 1e-6)
-    shrunk = after * factor.clamp(max=1)
-    lengths = (part.norm(dim=-1).clamp(min=1e-6) for part in (shrunk, before))
-    return shrunk, (next(lengths) / next(lengths)).square()
+    cos, sin = at.camera_rotary
+    return turn(x, cos, -sin, at.to_ray)[0]
 
 
 def _softmax(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:

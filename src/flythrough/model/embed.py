@@ -66,28 +66,15 @@ class RMSNorm(nn.Module):
 
 
 @dataclass(frozen=True)
-class Rotary:
-    """Cosines and sines (T, S, 1, pairs) of every token; channels 2i and 2i + 1 turn together."""
-
-    cos: Tensor
-    sin: Tensor
-
-    def turn(self, x: Tensor, back: bool = False) -> Tensor:
-        """x (B, T, S, A, 2 pairs) float32."""
-        even, odd = x.unflatten(-1, (-1, 2)).unbind(-1)
-        sin = -self.sin if back else self.sin
-        return torch.stack([even * self.cos - odd * sin, even * sin + odd * self.cos], -1).flatten(-2)
-
-
-@dataclass(frozen=True)
 class Positions:
     """Where the tokens are: for the main branch by cell and frame, for the camera branch by ray.
 
+    rotary, camera_rotary: cosines and sines (T, S, 1, pairs), for whole heads and for half ones.
     to_ray (B, T, S, 1, 4, 4) takes world coordinates to the ray's own frame; from_ray is its inverse.
     """
 
-    rotary: Rotary
-    camera_rotary: Rotary
+    rotary: tuple[Tensor, Tensor]
+    camera_rotary: tuple[Tensor, Tensor]
     to_ray: Tensor
     from_ray: Tensor
 
@@ -125,6 +112,6 @@ def _angles(at: Tensor, pairs: int) -> Tensor:
     return at[..., None].float() * frequencies
 
 
-def _rotary(angles: list[Tensor]) -> Rotary:
+def _rotary(angles: list[Tensor]) -> tuple[Tensor, Tensor]:
     whole = torch.cat(angles, -1).unsqueeze(2)
-    return Rotary(whole.cos(), whole.sin())
+    return whole.cos(), whole.sin()

@@ -44,12 +44,13 @@ class Timeline:
         """For every frame, where its chunk ends."""
         return [end for start, end in self.chunks for _ in range(start, end)]
 
+    def source(self, x: Tensor) -> Tensor:
+        """What later chunks see of x (B, ...): the clean half under teacher forcing, else x itself."""
+        return x[: len(x) // 2] if self.teacher else x
+
     def memory(self, x: Tensor) -> Tensor:
-        """The copy of x (B, ...) that later chunks see: the clean half twice under teacher forcing, else x itself."""
-        if not self.teacher:
-            return x
-        clean = x[: len(x) // 2]
-        return torch.cat([clean, clean])
+        """`source` for every clip of the batch: under teacher forcing the clean half twice."""
+        return torch.cat([self.source(x)] * 2) if self.teacher else x
 
     def behind(self, x: Tensor, lag: int, tail: Tensor | None = None, across: bool = True) -> Tensor:
         """For every frame t of x (B, T, ...) frame t - lag as t sees it, and zeros before the flight began.

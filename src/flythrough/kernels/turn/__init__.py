@@ -1,0 +1,30 @@
+"""Where a head's vector is: activation, rotation by place and ray, and the length kept."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from torch import Tensor
+
+from flythrough.kernels.turn import reference
+
+
+def turn(
+    x: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    matrix: Tensor | None = None,
+    *,
+    relu: bool = False,
+    scale: float = 1.0,
+    shrink: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """As reference.turn, which says what it is; on a GPU by a Triton kernel."""
+    if x.is_cuda and find_spec("triton") is not None:
+        from flythrough.kernels.turn import triton
+
+        return triton.turn(x, cos, sin, matrix, relu=relu, scale=scale, shrink=shrink)
+    return reference.turn(x, cos, sin, matrix, relu=relu, scale=scale, shrink=shrink)
+
+
+__all__ = ["turn"]

@@ -1,0 +1,57 @@
+"""Reference. One pass over head vectors in place of some twenty: this is where a training step spends its time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+EPS = 1e-6
+
+
+def turn(
+    x: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    matrix: Tensor | None = None,
+    *,
+    relu: bool = False,
+    scale: float = 1.0,
+    shrink: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Head vectors turned by their token's place, in float32.
+
+    x         (B, T, S, A, D); h = scale * x, or scale * relu(x)
+    matrix    (B, T, S, 1, 4, 4) or None: the first half of h, in fours, is multiplied by it
+    cos, sin  (T, S, 1, pairs) turn the rest of h, channels 2i and 2i + 1 together: D/4 pairs beside a matrix, else D/2
+    shrink    translations in a matrix inflate vectors: those that have grown get the rms they had
+    Returns the turned vectors (B, T, S, A, D), and the square of how much longer they are than h (B, T, S, A), through
+    which no gradient flows. Source: RoPE and UCPE of SANA-WM, arXiv 2605.15178.
+    """
+    h = (functional.relu(x) if relu else x).float() * scale
+    if matrix is None:
+        turned = _by_pairs(h, cos, sin)
+    else:
+        spatial, rest = h.chunk(2, dim=-1)
+        turned = torch.cat([_by_fours(spatial, matrix), _by_pairs(rest, cos, sin)], -1)
+    if shrink:
+        before, after = (v.square().mean(-1, keepdim=True) + EPS for v in (h, turned))
+        turned = turned * torch.sqrt(before / after).clamp(max=1)
+    with torch.no_grad():
+        longer, length = (v.norm(dim=-1).clamp(min=EPS) for v in (turned, h))
+    return turned, (longer / length).square()
+
+
+def _by_pairs(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    even, odd = x.unflatten(-1, (-1, 2)).unbind(-1)
+    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2)
+
+
+def _by_fours(x: Tensor, matrix: Tensor) -> Tensor:
+    """Multiplied and added, not a matrix product, so that no setting can round the rotations."""
+    groups = x.unflatten(-1, (-1, 4))  # (B, T, S, A, groups, 4)
+    a, b, c, d = (
+        part * column
+        for part, column in zip(groups.split(1, dim=-1), matrix.unsqueeze(-3).unbind(-1), strict=True)
+    )  # columns (B, T, S, 1, 1, 4)
+    return (a + b + c + d).flatten(-2)
