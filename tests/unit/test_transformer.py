@@ -14,6 +14,7 @@ from flythrough.errors import InputError
 from flythrough.kernels.gdn import frame_updates, prefix
 from flythrough.model.config import ModelConfig
 from flythrough.model.embed import RMSNorm
+from flythrough.model.look import Look, look_back
 from flythrough.model.timeline import visible_chunks
 from flythrough.model.transformer import SanaWM
 
@@ -207,3 +208,10 @@ def test_shapes_that_do_not_fit_are_named() -> None:
         model(latents, timestep, cond, bounds=(0, 2))
     with pytest.raises(InputError, match="head_dim is 20"):
         replace(TINY, head_dim=20)
+
+
+def test_gradients_of_chunked_attention_are_those_of_autograd() -> None:
+    q, k, v = (torch.randn(4, 6, 3, 2, 8, dtype=torch.float64, requires_grad=True) for _ in range(3))
+    looks = (Look(0, 2, (), 0), Look(2, 3, ((0, 2),), 2), Look(3, 6, ((0, 1), (2, 3)), 3))
+    for teacher in (False, True):
+        assert torch.autograd.gradcheck(look_back, (q, k, v, looks, teacher, 0.3))

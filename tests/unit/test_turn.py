@@ -45,9 +45,9 @@ def compare(turn, D: int, case: dict, dtype: torch.dtype, device: str) -> None:
         turned.backward(above)
         assert leaf.grad is not None
         results.append((turned, growth, leaf.grad.float()))
-    close = {"rtol": 1e-4, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 2e-2, "atol": 2e-2}
+    rtol, atol = (1e-4, 1e-5) if dtype == torch.float32 else (2e-2, 2e-2)
     for expected, ours in zip(*results, strict=True):
-        torch.testing.assert_close(ours, expected, **close)
+        torch.testing.assert_close(ours, expected, rtol=rtol, atol=atol)
 
 
 @pytest.mark.gpu

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flythrough.kernels.gdn import frame_updates, prefix
+from flythrough.kernels.taps import taps
 from flythrough.kernels.turn import turn
 from flythrough.model.config import ModelConfig
 from flythrough.model.embed import Positions, RMSNorm
+from flythrough.model.look import Look, look_back
 from flythrough.model.state import LayerState, StreamState, frame_ranges
 from flythrough.model.timeline import Timeline, visible_chunks
 
@@ -176,25 +178,18 @@ class SoftmaxAttention(Attention):
         chunks = held + [
             (timeline.first_chunk + i, end - begin) for i, (begin, end) in enumerate(timeline.chunks)
         ]
-        memory = [timeline.memory(part) for part in known]
-        if past is not None and past.window is not None:
-            memory = [torch.cat([old, new], dim=1) for old, new in zip(past.window, memory, strict=True)]
-        scales = (self.config.softmax_scale_main, self.config.softmax_scale_camera)
-        out: tuple[list[Tensor], list[Tensor]] = ([], [])
+        looks = []
         for number, (begin, end) in enumerate(timeline.chunks):
-            wanted = set(visible_chunks(timeline.first_chunk + number, self.config.window, self.config.sink))
-            if not timeline.teacher:
-                wanted.add(timeline.first_chunk + number)
-            ranges = frame_ranges(chunks, wanted)
-            seen = [[part[:, a:b] for a, b in ranges] for part in memory]
-            if timeline.teacher:
-                seen = [[*parts, part[:, begin:end]] for parts, part in zip(seen, known, strict=True)]
-            k, v, k_cam, v_cam = (torch.cat(parts, dim=1) if len(parts) > 1 else parts[0] for parts in seen)
-            for results, q, keys, values, scale in zip(
-                out, queries, (k, k_cam), (v, v_cam), scales, strict=True
-            ):
-                results.append(_softmax(q[:, begin:end], keys, values, scale))
-        return torch.cat(out[0], dim=1), torch.cat(out[1], dim=1)
+            chunk = timeline.first_chunk + number
+            seen = frame_ranges(chunks, set(visible_chunks(chunk, self.config.window, self.config.sink)))
+            before = sum(frames for other, frames in chunks if other < chunk)
+            looks.append(Look(begin, end, tuple(seen), before))
+        if past is not None and past.window is not None:
+            known = tuple(torch.cat([old, new], dim=1) for old, new in zip(past.window, known, strict=True))
+        k, v, k_cam, v_cam = known
+        (q, q_cam), teacher, config = queries, timeline.teacher, self.config
+        main = look_back(q, k, v, tuple(looks), teacher, config.softmax_scale_main)
+        return main, look_back(q_cam, k_cam, v_cam, tuple(looks), teacher, config.softmax_scale_camera)
 
 
 class CrossAttention(nn.Module):
@@ -231,21 +226,15 @@ class KeyConv(nn.Module):
 
     def forward(self, k: Tensor, timeline: Timeline, tail: Tensor | None, across: bool = True) -> Tensor:
         """k (B, T, S, C); tail (B, 3, S, C), the keys before the call."""
-        taps = self.weight.squeeze(1).unbind(-1)
-        out = k * taps[3]
-        if (
-            timeline.longest == 1 and across
-        ):  # nothing but the past, which is the same for a clean and a noisy copy
-            known = timeline.source(k)
-            before = k.new_zeros(len(known), 3, *k.shape[2:]) if tail is None else tail
-            row = torch.cat([before, known], dim=1)
-            past = sum(row[:, 3 - lag : -lag] * taps[3 - lag] for lag in (1, 2, 3))
-            return out + (torch.cat([past, past]) if timeline.teacher else past)
+        if timeline.longest == 1 and across:  # nothing but the past
+            return taps(k, self.weight.squeeze(1), tail, timeline.teacher)
+        weights = self.weight.squeeze(1).unbind(-1)
+        out = k * weights[3]
         for lag in (1, 2, 3):
-            out = out + timeline.behind(k, lag, tail, across) * taps[3 - lag]
+            out = out + timeline.behind(k, lag, tail, across) * weights[3 - lag]
             later = timeline.ahead(k, lag)
             if later is not None:
-                out = out + later * taps[3 - lag]
+                out = out + later * weights[3 - lag]
         return out
 
 
@@ -260,14 +249,6 @@ def from_rays(x: Tensor, at: Positions) -> Tensor:
     """The way back for what the camera branch has read."""
     cos, sin = at.camera_rotary
     return turn(x, cos, -sin, at.to_ray)[0]
-
-
-def _softmax(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
-    """(B, n, S, A, D) queries over (B, m, S, A, D) keys and values."""
-    n, S = q.shape[1:3]
-    q, k, v = (part.flatten(1, 2).transpose(1, 2) for part in (q, k, v))
-    y = functional.scaled_dot_product_attention(q, k, v, scale=scale)
-    return y.transpose(1, 2).unflatten(1, (n, S))
 
 
 def _forward(transition: Tensor, write: Tensor, timeline: Timeline, before: Tensor | None) -> Tensor:

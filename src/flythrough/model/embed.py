@@ -54,7 +54,7 @@ class CaptionEmbed(nn.Module):
 
 
 class RMSNorm(nn.Module):
-    """Root-mean-square norm with a learned gain, in float32 whatever comes in."""
+    """Root-mean-square norm with a learned gain. torch takes the mean in float32 whatever comes in."""
 
     def __init__(self, width: int, eps: float, gain: float = 1.0) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.full((width,), gain))
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.rms_norm(x.float(), self.weight.shape, self.weight.float(), self.eps).to(x.dtype)
+        return functional.rms_norm(x, self.weight.shape, self.weight.to(x.dtype), self.eps).to(x.dtype)
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,7 @@ class Block(nn.Module):
         self.plucker_proj = nn.Linear(width, width)
         self.cross_attn = CrossAttention(config)
         self.mlp = GLUMBConvTemp(config)
+        self.norm = AdaNorm()
         self.scale_shift_table = nn.Parameter(torch.randn(6, width) / width**0.5)
         nn.init.zeros_(self.plucker_proj.weight)
         nn.init.zeros_(self.plucker_proj.bias)
@@ -151,10 +152,10 @@ class Block(nn.Module):
         table = (self.scale_shift_table + time).unsqueeze(3)  # each latent frame has its own noise level
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = table.unbind(2)  # (B, T, 1, C)
         extra = (stream,) if isinstance(self.attn, SoftmaxAttention) else ()
-        x = x + gate_a * self.attn(modulate(x, shift_a, scale_a), cond.at, timeline, past, save, *extra)
+        x = x + gate_a * self.attn(self.norm(x, shift_a, scale_a), cond.at, timeline, past, save, *extra)
         x = x + self.plucker_proj(cond.plucker)
         x = x + self.cross_attn(x, self._prompt(cond, past, save), cond.text_mask)
-        return x + gate_m * self.mlp(modulate(x, shift_m, scale_m), cond.grid, timeline, past, save)
+        return x + gate_m * self.mlp(self.norm(x, shift_m, scale_m), cond.grid, timeline, past, save)
 
     def _prompt(
         self, cond: Embedded, past: LayerState | None, save: LayerState | None
@@ -168,11 +169,20 @@ class Block(nn.Module):
         return prompt
 
 
+class AdaNorm(nn.Module):
+    """LayerNorm without a gain of its own, then each frame's scale and shift."""
+
+    def forward(self, x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+        """x (B, T, S, C), shift and scale (B, T, 1, C)."""
+        return functional.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale) + shift
+
+
 class FinalLayer(nn.Module):
     """Back to latent channels, modulated by the noise level."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        self.norm = AdaNorm()
         self.scale_shift_table = nn.Parameter(torch.randn(2, config.width) / config.width**0.5)
         self.linear = nn.Linear(config.width, config.latent_channels)
         nn.init.zeros_(self.linear.weight)
@@ -181,12 +191,7 @@ class FinalLayer(nn.Module):
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
         """x (B, T, S, C), time (B, T, C)."""
         shift, scale = (self.scale_shift_table + time.unsqueeze(2)).unsqueeze(3).unbind(2)
-        return self.linear(modulate(x, shift, scale))
-
-
-def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """LayerNorm without a gain of its own, then each frame's scale and shift."""
-    return functional.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale) + shift
+        return self.linear(self.norm(x, shift, scale))
 
 
 def _checked(bounds: tuple[int, ...] | None, frames: int) -> tuple[int, ...]:

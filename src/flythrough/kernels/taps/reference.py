@@ -1,0 +1,23 @@
+"""Reference. Every channel of every cell by itself, four taps back in time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def taps(x: Tensor, weight: Tensor, tail: Tensor | None = None, teacher: bool = False) -> Tensor:
+    """out_t = sum over lag 0 .. 3 of weight[:, 3 - lag] * x_(t - lag).
+
+    x        (B, T, S, C)
+    weight   (C, 4)
+    tail     (B, 3, S, C), the frames before; zeros without
+    teacher  the batch is [clean | noisy]: what lies back in time is taken from the clean half for both
+    Returns (B, T, S, C). Source: the short convolution of SANA-WM's keys, arXiv 2605.15178.
+    """
+    known = x[: len(x) // 2] if teacher else x
+    before = known.new_zeros(len(known), 3, *known.shape[2:]) if tail is None else tail
+    row = torch.cat([before, known], dim=1)
+    w0, w1, w2, w3 = weight.to(x.dtype).unbind(-1)
+    past = row[:, :-3] * w0 + row[:, 1:-2] * w1 + row[:, 2:-1] * w2
+    return x * w3 + (torch.cat([past, past]) if teacher else past)

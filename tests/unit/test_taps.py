@@ -1,0 +1,67 @@
+"""The short convolution over time: a convolution indeed, and its kernel the same there and back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from flythrough.kernels.taps import reference
+
+
+def compare(kernel: Callable[..., Tensor], teacher: bool, dtype: torch.dtype, device: str) -> None:
+    """The kernel's results and gradients against the reference's, at odd sizes."""
+    x = torch.randn(4, 5, 7, 70, device=device).to(dtype)
+    weight, above = torch.randn(70, 4, device=device), torch.randn(4, 5, 7, 70, device=device).to(dtype)
+    results = []
+    for function in (lambda x, w: reference.taps(x, w, None, teacher), lambda x, w: kernel(x, w, teacher)):
+        leaves = x.clone().requires_grad_(), weight.clone().requires_grad_()
+        out = function(*leaves)
+        out.backward(above)
+        results.append((out, *(leaf.grad for leaf in leaves)))
+    rtol, atol = (1e-4, 1e-4) if dtype == torch.float32 else (3e-2, 0.3)
+    for expected, ours in zip(*results, strict=True):
+        torch.testing.assert_close(ours, expected, rtol=rtol, atol=atol)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("teacher", [False, True])
+def test_the_kernel_is_the_reference_on_a_gpu(teacher: bool, dtype: torch.dtype) -> None:
+    from flythrough.kernels.taps import triton
+
+    compare(triton.taps, teacher, dtype, "cuda")
+
+
+def test_the_kernel_is_the_reference_in_the_interpreter() -> None:
+    pytest.importorskip("triton")
+    done = subprocess.run(
+        [sys.executable, __file__],
+        env=os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_is_a_causal_convolution_and_a_tail_is_what_came_before() -> None:
+    x, weight = torch.randn(2, 6, 3, 5), torch.randn(5, 4)
+    line = x.permute(0, 2, 3, 1).flatten(0, 1)  # (B S, C, T)
+    expected = functional.conv1d(functional.pad(line, (3, 0)), weight[:, None], groups=5)
+    expected = expected.unflatten(0, (2, 3)).permute(0, 3, 1, 2)
+    torch.testing.assert_close(reference.taps(x, weight), expected)
+    torch.testing.assert_close(reference.taps(x[:, 4:], weight, x[:, 1:4]), expected[:, 4:])
+
+
+if __name__ == "__main__":  # Triton looks at TRITON_INTERPRET when it is imported
+    from flythrough.kernels.taps import triton
+
+    torch.manual_seed(0)
+    for teacher in (False, True):
+        compare(triton.taps, teacher, torch.float32, "cpu")
