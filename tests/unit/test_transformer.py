@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -211,7 +212,9 @@ def test_shapes_that_do_not_fit_are_named() -> None:
 
 
 def test_gradients_of_chunked_attention_are_those_of_autograd() -> None:
-    q, k, v = (torch.randn(4, 6, 3, 2, 8, dtype=torch.float64, requires_grad=True) for _ in range(3))
+    q, k, v = (torch.randn(2, 6, 2, 1, 4, dtype=torch.float64, requires_grad=True) for _ in range(3))
     looks = (Look(0, 2, (), 0), Look(2, 3, ((0, 2),), 2), Look(3, 6, ((0, 1), (2, 3)), 3))
     for teacher in (False, True):
-        assert torch.autograd.gradcheck(look_back, (q, k, v, looks, teacher, 0.3))
+        assert torch.autograd.gradcheck(
+            partial(look_back, looks=looks, teacher=teacher, scale=0.3), (q, k, v)
+        )

@@ -32,7 +32,9 @@ def look_back(
     """
     if torch.is_grad_enabled() and len(looks) > 1:
         return _LookBack.apply(q, k, v, looks, teacher, scale)
-    return torch.cat([_attend(q[:, o.begin : o.end], *_keys(k, v, o, teacher), scale) for o in looks], dim=1)
+    return torch.cat(
+        [_attend((q[:, o.begin : o.end], *_keys(k, v, o, teacher)), scale) for o in looks], dim=1
+    )
 
 
 class _LookBack(torch.autograd.Function):
@@ -55,11 +57,9 @@ class _LookBack(torch.autograd.Function):
         dq, dk, dv = torch.empty_like(q), torch.zeros_like(k, dtype=exact), torch.zeros_like(v, dtype=exact)
         for look in looks:
             with torch.enable_grad():
-                parts = [
-                    x.detach().requires_grad_()
-                    for x in (q[:, look.begin : look.end], *_keys(k, v, look, teacher))
-                ]
-                out = _attend(*parts, scale)
+                k_seen, v_seen = (x.detach().requires_grad_() for x in _keys(k, v, look, teacher))
+                parts = q[:, look.begin : look.end].detach().requires_grad_(), k_seen, v_seen
+                out = _attend(parts, scale)
             dq[:, look.begin : look.end], *others = torch.autograd.grad(
                 out, parts, gradients[0][:, look.begin : look.end]
             )
@@ -68,20 +68,21 @@ class _LookBack(torch.autograd.Function):
         return dq, dk.to(k.dtype), dv.to(v.dtype), None, None, None
 
 
-def _keys(k: Tensor, v: Tensor, look: Look, teacher: bool) -> list[Tensor]:
+def _keys(k: Tensor, v: Tensor, look: Look, teacher: bool) -> tuple[Tensor, Tensor]:
     """The keys and values of a chunk, (B, m, S, A, D) each; a view where its frames lie in one piece."""
     end = look.own + look.end - look.begin
     if not teacher and (not look.seen or (len(look.seen) == 1 and look.seen[0][1] == look.own)):
         begin = look.seen[0][0] if look.seen else look.own
-        return [k[:, begin:end], v[:, begin:end]]
-    out = []
-    for row in (k, v):
+        return k[:, begin:end], v[:, begin:end]
+
+    def gathered(row: Tensor) -> Tensor:
         clean = row[: len(row) // 2] if teacher else row
         before = [clean[:, a:b] for a, b in look.seen]
         if teacher:
             before = [torch.cat([part, part]) for part in before]
-        out.append(torch.cat([*before, row[:, look.own : end]], dim=1))
-    return out
+        return torch.cat([*before, row[:, look.own : end]], dim=1)
+
+    return gathered(k), gathered(v)
 
 
 def _add_back(whole: Tensor, part: Tensor, look: Look, teacher: bool) -> None:
@@ -98,9 +99,9 @@ def _add_back(whole: Tensor, part: Tensor, look: Look, teacher: bool) -> None:
     whole[:, look.own : look.own + look.end - look.begin] += part[:, at:]
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
-    """(B, n, S, A, D) queries over (B, m, S, A, D) keys and values."""
-    n, S = q.shape[1:3]
-    q, k, v = (part.flatten(1, 2).transpose(1, 2) for part in (q, k, v))
+def _attend(parts: tuple[Tensor, Tensor, Tensor], scale: float) -> Tensor:
+    """Queries (B, n, S, A, D) over keys and values (B, m, S, A, D)."""
+    n, S = parts[0].shape[1:3]
+    q, k, v = (part.flatten(1, 2).transpose(1, 2) for part in parts)
     y = functional.scaled_dot_product_attention(q, k, v, scale=scale)
     return y.transpose(1, 2).unflatten(1, (n, S))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,7 +30,7 @@ class MiniText:
         logging.disable_progress_bar()
         self.tokens, self.device = tokens, torch.device(device)
         path = str(folder or _packaged_folder())
-        self._tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(path, local_files_only=True)
         model = AutoModel.from_pretrained(path, local_files_only=True, dtype=torch.float32)
         self._model = model.to(self.device).eval().requires_grad_(False)
 

@@ -132,11 +132,11 @@ def _forward_kernel(
     turned_even, turned_odd = even * c - odd * s, even * s + odd * c
     before = tl.sum(even * even + odd * odd, axis=1)
     after = before  # a turn keeps lengths
+    four = tl.arange(0, FOURS_BLOCK)
+    inside = real[:, None] & (four < FOURS)[None, :]
+    start = row[:, None] * D + 4 * four[None, :]
+    cell = matrix + token * 16
     if SPATIAL:
-        four = tl.arange(0, FOURS_BLOCK)
-        inside = real[:, None] & (four < FOURS)[None, :]
-        start = row[:, None] * D + 4 * four[None, :]
-        cell = matrix + token * 16
         for i in tl.static_range(4):
             part = tl.zeros([ROWS, FOURS_BLOCK], tl.float32)
             for j in tl.static_range(4):
@@ -184,23 +184,21 @@ def _backward_kernel(
     before = tl.sum(even * even + odd * odd, axis=1)
     after = before
     along = tl.sum(above_even * (even * c - odd * s) + above_odd * (even * s + odd * c), axis=1)  # above . h'
-    if SPATIAL:
-        four = tl.arange(0, FOURS_BLOCK)
-        inside = real[:, None] & (four < FOURS)[None, :]
-        start = row[:, None] * D + 4 * four[None, :]
-        begin = target[:, None] * D + 4 * four[None, :]
-        cell = matrix + token * 16
-        if SHRINK:
-            for i in tl.static_range(4):
-                part = tl.zeros([ROWS, FOURS_BLOCK], tl.float32)
-                for j in tl.static_range(4):
-                    m = tl.load(cell + i * along_rows + j * along_columns, mask=real, other=0.0)
-                    h = _read(x, start + j, inside, scale, RELU)
-                    part += m[:, None] * h
-                    if i == 0:
-                        before += tl.sum(h * h, axis=1)
-                after += tl.sum(part * part, axis=1)
-                along += tl.sum(tl.load(above + begin + i, mask=inside, other=0.0) * part, axis=1)
+    four = tl.arange(0, FOURS_BLOCK)
+    inside = real[:, None] & (four < FOURS)[None, :]
+    start, begin = row[:, None] * D + 4 * four[None, :], target[:, None] * D + 4 * four[None, :]
+    cell = matrix + token * 16
+    if SPATIAL and SHRINK:
+        for i in tl.static_range(4):
+            part = tl.zeros([ROWS, FOURS_BLOCK], tl.float32)
+            for j in tl.static_range(4):
+                m = tl.load(cell + i * along_rows + j * along_columns, mask=real, other=0.0)
+                h = _read(x, start + j, inside, scale, RELU)
+                part += m[:, None] * h
+                if i == 0:
+                    before += tl.sum(h * h, axis=1)
+            after += tl.sum(part * part, axis=1)
+            along += tl.sum(tl.load(above + begin + i, mask=inside, other=0.0) * part, axis=1)
     factor = before * 0 + 1
     of_turned, of_own = before * 0, before * 0
     if SHRINK:
