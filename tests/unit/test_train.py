@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import pytest
 import torch
 from torch import Tensor, nn
@@ -47,7 +48,7 @@ class Regression:
     def validate(self) -> dict[str, float]:
         return {}
 
-    def sample(self) -> None:
+    def sample(self) -> Tensor | None:
         return None
 
 
@@ -122,6 +123,19 @@ def one_of_two(folder: str) -> None:
     content = {"model": stage.model.state_dict(), "reports": reports}
     torch.save(content, Path(folder) / f"{parallel.rank()}.pt")
     parallel.disconnect()
+
+
+def test_a_run_writes_films_that_play_and_scalars(tmp_path: Path) -> None:
+    class Filmed(Regression):
+        def sample(self) -> Tensor:
+            return torch.randint(255, (9, 32, 64, 3), dtype=torch.uint8)
+
+    list(train(Filmed(), replace(run_config(tmp_path, 4), sample_every=2)))
+
+    assert sorted(path.name for path in (tmp_path / "samples").iterdir()) == ["000002.mp4", "000004.mp4"]
+    with av.open(str(tmp_path / "samples" / "000004.mp4")) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 9
+    assert list((tmp_path / "tensorboard").iterdir())
 
 
 def test_stopping_early_saves_first(tmp_path: Path) -> None:

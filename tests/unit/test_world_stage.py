@@ -93,7 +93,7 @@ def test_clips_that_come_again_look_back_at_what_was_made_of_them(stage: WorldSt
     torch.testing.assert_close(seen[1][own:], batch[0][own:], rtol=0, atol=0)
 
 
-def test_pictures_of_a_run_show_truth_above_and_flight_below(stage: WorldStage) -> None:
-    pictures = stage.sample()
-    assert pictures.shape[1:] == (3, 2 * 32, 64)
-    assert pictures[:, :, :32].float().std() > 5
+def test_the_film_of_a_run_shows_truth_above_and_flight_below(stage: WorldStage) -> None:
+    film = stage.sample()
+    assert film.shape == (25, 2 * 32, 64, 3)
+    assert film[:, :32].float().std() > 5

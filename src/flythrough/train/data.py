@@ -178,6 +178,12 @@ def to_bytes(pictures: Tensor) -> Tensor:
     return ((pictures.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
+def side_by_side(above: Tensor, below: Tensor) -> Tensor:
+    """Two batches of clips (B, F, H, W, 3) uint8 as one film (F, 2 H, B W, 3)."""
+    rows = torch.cat([above, below], dim=2)
+    return torch.cat(list(rows.unbind(0)), dim=2)
+
+
 def held_out(clips: ClipConfig, device: torch.device, worlds: int = 8) -> ClipBatch:
     """Clips from the first worlds of the validation split: the same ones every time, in every process."""
     config = replace(clips, split="val")

@@ -55,7 +55,7 @@ class Stage(Protocol):
 
     def validate(self) -> dict[str, float]: ...
 
-    def sample(self) -> Tensor | None: ...  # (N, 3, H, W) uint8, pictures for the log
+    def sample(self) -> Tensor | None: ...  # a film (F, H, W, 3) uint8, for those who would rather look
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ def train(stage: Stage, run: RunConfig) -> Generator[Progress, None, None]:
                 yield Progress(step, share, means)
             if step % run.sample_every == 0:
                 with averaged(model, ema):
-                    _log(writer, step, stage.validate(), stage.sample())
+                    _log(writer, step, stage.validate())
+                    _show(writer, run.folder / "samples" / f"{step:06}.mp4", step, stage.sample())
             if time.monotonic() - saved > run.save_minutes * 60:
                 checkpoint.save(stage, optimizers, ema, step, asdict(run))
                 saved = time.monotonic()
@@ -168,12 +169,23 @@ def _tensorboard(folder: Path) -> SummaryWriter | None:
     return SummaryWriter(str(folder / "tensorboard"))
 
 
-def _log(
-    writer: SummaryWriter | None, step: int, scalars: dict[str, float], film: Tensor | None = None
-) -> None:
-    if writer is None:
-        return
-    for name, value in scalars.items():
+def _log(writer: SummaryWriter | None, step: int, scalars: dict[str, float]) -> None:
+    for name, value in scalars.items() if writer is not None else ():
         writer.add_scalar(name, value, step)
-    if film is not None:
-        writer.add_images("sample", film, step)
+
+
+def _show(writer: SummaryWriter | None, path: Path, step: int, film: Tensor | None) -> None:
+    """A film as a video beside the checkpoint, and four of its frames, one below the other, in TensorBoard."""
+    if film is None:
+        return
+    if writer is not None:
+        at = torch.linspace(0, len(film) - 1, 4).round().long()
+        writer.add_image("sample", film[at].flatten(0, 1).cpu(), step, dataformats="HWC")
+    try:
+        from flythrough.media import VideoWriter
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with VideoWriter(path, 16.0, {"step": step}) as video:
+            video.write(film.cpu().numpy())
+    except ImportError:  # a machine for training may have no video codecs
+        return

@@ -12,7 +12,16 @@ from torch.nn import functional
 
 from flythrough.errors import InputError
 from flythrough.evaluate.metrics import psnr, ssim, worst_tenth
-from flythrough.train.data import ClipBatch, ClipConfig, ClipSource, Pool, held_out, to_bytes, to_video
+from flythrough.train.data import (
+    ClipBatch,
+    ClipConfig,
+    ClipSource,
+    Pool,
+    held_out,
+    side_by_side,
+    to_bytes,
+    to_video,
+)
 from flythrough.vae.mini import MiniVAE
 
 
@@ -99,11 +108,10 @@ class VAEStage:
             "validation_ssim": float(torch.cat(likeness).mean()),
         }
 
-    @torch.no_grad()
     def sample(self) -> Tensor:
-        """The ninth frame of four held-out clips, truth above reconstruction."""
-        truth = self._validation().video[:8:2, :9]
-        return torch.cat([truth, self.reconstruct(truth)], dim=2)[:, -1].permute(0, 3, 1, 2)
+        """Four held-out clips of 33 frames side by side, truth above reconstruction."""
+        truth = self._validation().video[:8:2, :33]
+        return side_by_side(truth, self.reconstruct(truth))
 
     @torch.no_grad()
     def reconstruct(self, frames: Tensor) -> Tensor:

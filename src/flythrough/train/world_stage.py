@@ -12,7 +12,16 @@ from flythrough.conditioning import CameraEncoding, Conditioning, encode_camera
 from flythrough.model.transformer import Block, SanaWM
 from flythrough.sampling.chunks import sample_chunk
 from flythrough.text.base import TextEncoder
-from flythrough.train.data import ClipBatch, ClipConfig, ClipSource, Pool, held_out, to_bytes, to_video
+from flythrough.train.data import (
+    ClipBatch,
+    ClipConfig,
+    ClipSource,
+    Pool,
+    held_out,
+    side_by_side,
+    to_bytes,
+    to_video,
+)
 from flythrough.vae.base import VideoVAE
 
 
@@ -25,7 +34,7 @@ class WorldStageConfig:
     batch: int = 8  # clips of the longest length; shorter ones come in greater number
     pool: int = 6000
     fill: int = 300  # clips rendered before the first step
-    refresh_every: int = 12  # steps between two rendered batches
+    refresh_every: int = 20  # steps between two rendered batches
     shift: float = 2.0  # sigma = shift(sigmoid(normal)), as in the specification with 9.95 for 106,480 tokens
     sampler_share: float = 0.5  # of the frames have one of the sampler's own noise levels
     context_noise: float = 0.2  # sigma ~ U(0, this) on the clean frames that later ones look back at ...
@@ -127,31 +136,18 @@ class WorldStage:
 
     @torch.no_grad()
     def sample(self) -> Tensor:
-        """Held-out flights as the model streams them from the first frame: truth above, every second second."""
+        """Held-out flights side by side, truth above what the model streams from the first frame and the path."""
         T, clips = self.config.lengths[-1][1], min(4, len(self._truth.video))
         latents, cond = self._crop(self._held_out, torch.arange(clips), T, from_start=True)
         state, sigmas, made = self.model.new_state(), torch.tensor(self.config.sigmas), []
         with self._bf16(), torch.compiler.set_stance("force_eager"):
             for t in range(T):
-                now = slice(t, t + 1)
-                first = latents[:, :, :1] if t == 0 else None
-                made.append(
-                    sample_chunk(
-                        self.model,
-                        torch.randn_like(latents[:, :, now]),
-                        cond.frames(now),
-                        state,
-                        sigmas,
-                        first,
-                    )
-                )
+                now, first = slice(t, t + 1), latents[:, :, :1] if t == 0 else None
+                noise = torch.randn_like(latents[:, :, now])
+                made.append(sample_chunk(self.model, noise, cond.frames(now), state, sigmas, first))
             film = self.vae.decode(torch.cat(made, dim=2))
-        shown = slice(0, film.shape[2], 32)
-        pair = torch.cat(
-            [to_video(self._truth.video[:clips])[:, :, : film.shape[2]][:, :, shown], film[:, :, shown]],
-            dim=3,
-        )
-        return to_bytes(pair.transpose(1, 2).flatten(0, 1))  # (clips n, 3, 2 H, W)
+        pictures = to_bytes(film.transpose(1, 2).flatten(0, 1)).unflatten(0, (clips, -1)).movedim(2, -1)
+        return side_by_side(self._truth.video[:clips, : pictures.shape[1]], pictures)
 
     def _render(self, clips: int) -> None:
         """Render and encode until the pool has seen this many clips."""
