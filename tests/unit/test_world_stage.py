@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from flythrough.camera.path import CameraPath
+from flythrough.camera.pose import relative_to_first
 from flythrough.model.config import ModelConfig
 from flythrough.model.transformer import SanaWM
 from flythrough.presets import PRESETS
 from flythrough.train.data import ClipConfig
 from flythrough.train.loop import RunConfig, train
-from flythrough.train.world_stage import WorldStage, WorldStageConfig
+from flythrough.train.world_stage import WorldStage, WorldStageConfig, moved
 from flythrough.vae.mini import MiniVAE, MiniVAEConfig
 
 WIDTHS = (8, 8, 8, 8)
@@ -97,3 +99,15 @@ def test_the_film_of_a_run_shows_truth_above_and_flight_below(stage: WorldStage)
     film = stage.sample()
     assert film.shape == (25, 2 * 32, 64, 3)
     assert film[:, :32].float().std() > 5
+
+
+def test_a_moved_world_keeps_every_relative_pose() -> None:
+    c2w = CameraPath.parse("w-16,dw-24", height=32, width=64).c2w[::8]
+    camera = torch.cat([c2w.flatten(1), torch.ones(len(c2w), 4)], -1).float().expand(3, -1, -1)
+
+    there = moved(camera, torch.tensor([True, False, True]), 5.0)
+
+    pose = there[..., :16].unflatten(-1, (4, 4)).double()
+    torch.testing.assert_close(relative_to_first(pose)[2], c2w, rtol=0, atol=1e-5)
+    assert (there[0] - camera[0]).abs().max() > 0.5
+    torch.testing.assert_close(there[1], camera[1], rtol=0, atol=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -44,6 +44,8 @@ class WorldStageConfig:
         0.33  # ... this share of clips comes again and looks back at what the model made of it
     )
     no_text_share: float = 0.15
+    moved_share: float = 0.5  # of the clips are told poses in a world that is turned and moved ...
+    moved_units: float = 4.0  # ... by about so much along each axis, as late in a long flight
     from_start_share: float = 0.5  # of the crops shorter than a clip begin with its first frame
     held_out: int = 8  # validation worlds
 
@@ -98,12 +100,15 @@ class WorldStage:
         config, (B, _, T) = self.config, latents.shape[:3]
         empty = self._chance(B) < config.no_text_share
         cond.text[empty], cond.text_mask[empty] = self._no_text
+        cond = replace(
+            cond, camera=moved(cond.camera, self._chance(B) < config.moved_share, config.moved_units)
+        )
 
         context = (
             self._chance(B, 1) * config.context_noise * (self._chance(B, 1) < config.context_noise_share)
         )
         past = flow.add_noise(latents, torch.randn_like(latents), context[:, None, :, None, None])
-        if self._made is not None and len(self._made[0]) == B and self._made[0].shape == latents.shape:
+        if self._made is not None and self._made[0].shape == latents.shape:
             own = max(1, round(B * config.own_context_share))
             again, guesses, told = (
                 self._made[0][-own:],
@@ -224,3 +229,21 @@ class WorldStage:
 
     def _bf16(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
+
+
+def moved(camera: Tensor, which: Tensor, units: float) -> Tensor:
+    """The pose vectors (B, T, 20) of the chosen clips (B,) bool in another world: turned at random, moved by `units`.
+
+    What a clip shows does not depend on its world's origin, and a minute's flight ends far from where it began.
+    """
+    B = len(camera)
+    turn = torch.linalg.qr(torch.randn(B, 3, 3, device=camera.device)).Q
+    turn = turn * torch.linalg.det(turn)[:, None, None]  # no mirror images
+    shift = units * torch.randn(B, 1, 3, device=camera.device)
+    pose = camera[..., :16].unflatten(-1, (4, 4)).clone()
+    pose[..., :3, :] = (turn[:, None, :, :, None] * pose[..., None, :3, :]).sum(
+        -2
+    )  # exact, whatever TF32 says
+    pose[..., :3, 3] += shift
+    there = torch.cat([pose.flatten(-2), camera[..., 16:]], -1)
+    return torch.where(which[:, None, None], there, camera)
