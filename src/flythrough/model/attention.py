@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flythrough.kernels.gdn import frame_updates, prefix
+from flythrough.kernels.gdn import frame_updates, prefix, scan
 from flythrough.kernels.taps import taps
 from flythrough.kernels.turn import turn
 from flythrough.model.config import ModelConfig
@@ -254,13 +254,13 @@ def from_rays(x: Tensor, at: Positions) -> Tensor:
 def _forward(transition: Tensor, write: Tensor, timeline: Timeline, before: Tensor | None) -> Tensor:
     """The memory at every frame, itself included: (B, T, A, R, D)."""
     if not timeline.teacher:
-        chained, states = prefix(transition, write, [0] * timeline.frames)
-        return states if before is None else states + before[:, None] @ chained
+        return scan(transition, write, before)
     half = len(write) // 2
-    clean = prefix(transition[:half], write[:half], [0] * timeline.frames)[1]
-    chained, own = prefix(transition[half:], write[half:], timeline.chunk_starts())
-    begun = torch.cat([torch.zeros_like(clean[:, :1]), clean], dim=1)  # [t]: the clean memory before frame t
-    begun = begun[:, timeline.chunk_starts()] if timeline.longest > 1 else begun[:, :-1]
+    clean, chained, own = scan(transition[:half], write[:half]), transition[half:], write[half:]
+    begun = torch.cat([torch.zeros_like(clean[:, :1]), clean[:, :-1]], dim=1)  # before each frame
+    if timeline.longest > 1:
+        chained, own = prefix(chained, own, timeline.chunk_starts())
+        begun = begun[:, timeline.chunk_starts()]
     return torch.cat([clean, begun @ chained + own])
 
 

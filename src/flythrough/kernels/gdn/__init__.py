@@ -1,5 +1,24 @@
 """The gated delta rule over frames: what a frame does to the memory, and the scan that chains frames."""
 
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+from flythrough.kernels.gdn import reference
 from flythrough.kernels.gdn.reference import frame_updates, prefix
 
-__all__ = ["frame_updates", "prefix"]
+
+def scan(transition: Tensor, write: Tensor, before: Tensor | None = None) -> Tensor:
+    """As reference.scan, which says what it is; on a GPU by Triton kernels."""
+    if write.is_cuda and write.dtype == torch.float32 and find_spec("triton") is not None:
+        from flythrough.kernels.gdn import triton
+
+        if write.shape[-1] <= triton.LARGEST:
+            return triton.scan(transition, write, before)
+    return reference.scan(transition, write, before)
+
+
+__all__ = ["frame_updates", "prefix", "scan"]
