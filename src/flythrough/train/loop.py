@@ -170,8 +170,9 @@ def _tensorboard(folder: Path) -> SummaryWriter | None:
 
 
 def _log(writer: SummaryWriter | None, step: int, scalars: dict[str, float]) -> None:
-    for name, value in scalars.items() if writer is not None else ():
-        writer.add_scalar(name, value, step)
+    if writer is not None:
+        for name, value in scalars.items():
+            writer.add_scalar(name, value, step)
 
 
 def _show(writer: SummaryWriter | None, path: Path, step: int, film: Tensor | None) -> None:
