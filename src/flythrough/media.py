@@ -24,7 +24,7 @@ Film = NDArray[np.uint8]  # (F, H, W, 3) sRGB
 
 SMALLEST = 64  # pixels along a side of a first frame
 LARGEST = 100_000_000  # pixels in all; a phone's largest pictures have half as many
-CRF = 17  # x264's quality: lower is better and larger; 17 is hard to tell from the original
+CRF = 19  # x264's quality: lower is better and larger; 19 is hard to tell from the original
 KEY = "flythrough"  # the metadata entry of our videos, one JSON object
 
 
@@ -160,7 +160,9 @@ class VideoWriter:
         text = json.dumps(self._metadata, ensure_ascii=False)
         tags = {"title": str(self._metadata.get("prompt", "")), KEY: text}
         self._container.metadata.update({name: value for name, value in tags.items() if value})
-        self._stream = self._container.add_stream("libx264", rate=rate, options={"crf": str(CRF)})
+        # without mbtree, whose AVX-512 code lets the same frames become another file now and then
+        x264 = {"crf": str(CRF), "mbtree": "0"}
+        self._stream = self._container.add_stream("libx264", rate=rate, options=x264)
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
         context = self._stream.codec_context
         context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709

@@ -44,6 +44,19 @@ def test_a_video_keeps_frames_rate_and_metadata(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["a.mp4"]
 
 
+def test_the_same_frames_give_the_same_file(tmp_path: Path) -> None:
+    rng, files = np.random.default_rng(0), set()
+    for _ in range(6):
+        with VideoWriter(tmp_path / "a.mp4", 16) as video:
+            video.write(np.roll(film(17), 3, axis=1))
+        files.add((tmp_path / "a.mp4").read_bytes())
+        rng.integers(
+            0, 255, int(rng.integers(1000, 400_000)), np.uint8
+        )  # so that memory holds something else
+
+    assert len(files) == 1
+
+
 def test_ctrl_c_keeps_the_frames_so_far(tmp_path: Path) -> None:
     def interrupted() -> None:
         with VideoWriter(tmp_path / "a.mp4", 16) as video:
