@@ -91,7 +91,7 @@ def test_the_video_plays_everywhere(flight: Flight) -> None:
 def test_memory_does_not_grow_with_the_flight(flight: Flight) -> None:
     third = len(flight.memory) // 3
 
-    assert max(flight.memory[-third:]) - max(flight.memory[:third]) < 40  # two thirds of the frames: 53 MiB
+    assert max(flight.memory[-third:]) - max(flight.memory[:third]) < 100  # as floats, the frames are 315 MiB
     assert max(flight.memory) < 3 * 1024
 
 
