@@ -31,13 +31,6 @@ def test_a_flight_comes_chunk_by_chunk(pipeline: Pipeline) -> None:
     assert told == [(1, 13), (9, 13), (13, 13)]
 
 
-def test_the_seed_decides(pipeline: Pipeline) -> None:
-    a, again, other = (np.concatenate(list(pipeline.generate(shot(seed)))) for seed in (1, 1, 2))
-
-    assert np.array_equal(a, again)
-    assert not np.array_equal(a[1:], other[1:])
-
-
 def test_a_flight_flown_by_hand_is_the_same(pipeline: Pipeline) -> None:
     flown = shot(3)
     whole = np.concatenate(list(pipeline.generate(flown)))
