@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import typer
 
+from flythrough.camera.path import CameraPath
 from flythrough.cli import app
-from flythrough.pipeline import Pipeline
-from flythrough.presets import WEIGHTS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SAYS = {"README.md": "(1, 256, 448, 3)\n(8, 256, 448, 3)\n", "docs/conventions.md": "61 "}
 PROGRAM = typer.main.get_command(app)
 
 
@@ -41,18 +41,21 @@ def test_every_command_in_the_docs_parses(line: str) -> None:
     command.make_context(name, list(words))  # raises on an unknown option or a missing argument
 
 
-def test_the_python_of_the_readme_runs(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    if not (WEIGHTS / "mini" / "model.safetensors").is_file():
-        monkeypatch.setattr(Pipeline, "load", Pipeline.random)
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("page", "said"), SAYS.items())
+def test_the_python_of_the_docs_runs(page: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {}
 
-    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
-        exec(compile(block, "README.md", "exec"), names)
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL):
+        exec(compile(block, page, "exec"), names)
 
-    assert capsys.readouterr().out.startswith("(1, 256, 448, 3)\n(8, 256, 448, 3)\n")
+    assert capsys.readouterr().out.startswith(said)
+
+
+@pytest.mark.parametrize("text", blocks("json"))
+def test_the_paths_of_the_docs_fly(text: str, tmp_path: Path) -> None:
+    (tmp_path / "walk.json").write_text(text)
+
+    assert CameraPath.load(tmp_path / "walk.json").frames > 1
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

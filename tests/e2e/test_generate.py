@@ -16,16 +16,12 @@ from PIL import Image
 
 from flythrough.camera.path import CameraPath
 from flythrough.media import read_metadata, read_video
-from flythrough.presets import WEIGHTS
 from tests.command import COMMAND, ENVIRONMENT, flythrough
-
-TRAINED = (WEIGHTS / "mini" / "model.safetensors").is_file()
-MODEL = () if TRAINED else ("--random-weights",)
 
 
 def test_a_prompt_becomes_a_video_with_all_that_belongs_to_it(tmp_path: Path) -> None:
     words = ("--prompt", "hills at dawn", "--camera", "w-12,dw-7", "--seed", "4", "--out", "fly.mp4")
-    done = flythrough(tmp_path, "generate", *words, "--contact-sheet", *MODEL)
+    done = flythrough(tmp_path, "generate", *words, "--contact-sheet")
 
     assert done.returncode == 0, done.stderr
     assert done.stdout == "fly.mp4: 20 frames, 1.2 s\n"
@@ -34,7 +30,7 @@ def test_a_prompt_becomes_a_video_with_all_that_belongs_to_it(tmp_path: Path) ->
     assert fps == 16
     about = read_metadata(tmp_path / "fly.mp4")
     assert (about["prompt"], about["seed"]) == ("hills at dawn", 4)
-    assert about["model"] == ("mini" if TRAINED else "mini, random weights")
+    assert about["model"] == "mini"
     flown = CameraPath.parse("w-12,dw-7")
     assert about["camera"]["c2w"] == flown.c2w.tolist()
     assert (CameraPath.load(tmp_path / "fly.camera.json").c2w == flown.c2w).all()
@@ -47,15 +43,14 @@ def test_a_picture_is_the_first_frame_and_the_seed_decides_the_rest(tmp_path: Pa
     Image.fromarray(picture).save(tmp_path / "first.png")
     for name in "ab":
         words = ("--image", "first.png", "--camera", "w-16", "--seed", "1", "--out", f"{name}.mp4")
-        done = flythrough(tmp_path, "generate", *words, *MODEL)
+        done = flythrough(tmp_path, "generate", *words)
         assert done.returncode == 0, done.stderr
 
     a, b = (read_video(tmp_path / f"{name}.mp4")[0] for name in "ab")
 
     assert np.array_equal(a, b)
-    if TRAINED:
-        expected = np.asarray(Image.fromarray(picture).resize((448, 269)))[6:262]
-        assert np.abs(a[0].astype(int) - expected).mean() < 8
+    expected = np.asarray(Image.fromarray(picture).resize((448, 269)))[6:262]
+    assert np.abs(a[0].astype(int) - expected).mean() < 8
 
 
 @dataclass
@@ -70,7 +65,7 @@ class Flight:
 def flight(tmp_path_factory: pytest.TempPathFactory) -> Flight:
     folder = tmp_path_factory.mktemp("flight")
     words = ("--camera", "w-240", "--steps", "1", "--out", "fly.mp4")
-    process, memory = started(folder, "generate", *words, *MODEL), []
+    process, memory = started(folder, "generate", *words), []
     while process.poll() is None:
         if (folder / ".fly.part.mp4").exists():
             memory.append(resident_mib(process.pid))
@@ -96,7 +91,7 @@ def test_memory_does_not_grow_with_the_flight(flight: Flight) -> None:
 
 
 def test_ctrl_c_keeps_a_playable_file(tmp_path: Path) -> None:
-    process = started(tmp_path, "generate", "--camera", "w-960", "--steps", "1", "--out", "fly.mp4", *MODEL)
+    process = started(tmp_path, "generate", "--camera", "w-960", "--steps", "1", "--out", "fly.mp4")
     part = tmp_path / ".fly.part.mp4"
     while not (part.exists() and part.stat().st_size):
         assert process.poll() is None, process.communicate()
@@ -115,7 +110,7 @@ def test_ctrl_c_keeps_a_playable_file(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_before_the_first_frame_leaves_nothing(tmp_path: Path) -> None:
-    process = started(tmp_path, "generate", "--camera", "w-960", "--out", "fly.mp4", *MODEL)
+    process = started(tmp_path, "generate", "--camera", "w-960", "--out", "fly.mp4")
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     said, complaint = process.communicate(timeout=60)

@@ -6,15 +6,13 @@ import numpy as np
 import pytest
 
 from flythrough import CameraPath, Pipeline, Shot
-from flythrough.presets import WEIGHTS
 
 FIRST = np.full((256, 448, 3), 120, np.uint8)
 
 
 @pytest.fixture(scope="module")
 def pipeline() -> Pipeline:
-    trained = (WEIGHTS / "mini" / "model.safetensors").is_file()
-    return Pipeline.load("mini") if trained else Pipeline.random("mini")
+    return Pipeline.load("mini")
 
 
 def shot(seed: int, keys: str = "w-12") -> Shot:
