@@ -16,10 +16,8 @@ def frame_updates(k: Tensor, v: Tensor, beta: Tensor, decay: Tensor) -> tuple[Te
     Returns transition (..., D, D) and write (..., R, D).
     """
     weighted = k * beta[..., None]
-    transition = -(k.transpose(-1, -2) @ weighted)
-    transition = (transition + torch.eye(k.shape[-1], dtype=k.dtype, device=k.device)) * decay[
-        ..., None, None
-    ]
+    eye = torch.eye(k.shape[-1], dtype=k.dtype, device=k.device)
+    transition = (eye - k.transpose(-1, -2) @ weighted) * decay[..., None, None]
     return transition, v.transpose(-1, -2) @ weighted
 
 
