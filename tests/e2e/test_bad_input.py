@@ -41,6 +41,9 @@ FAULTS = {
     "generate --camera w-8 --fov nan": "fov",
     "generate --camera w-8 --frames 0": "frames is 0",
     "generate --camera w-8 --frames -8": "frames is -8",
+    "generate --camera dolly --frames 999999999": "an hour",
+    "generate --camera w-999999999": "an hour",
+    "generate --camera endless.json": "an hour",
     "generate --camera w-8 --frames many": "--frames",
     "generate --camera w-8 --steps 0": "steps is 0",
     "generate --camera w-8 --seed -1": "seed is -1",
@@ -109,6 +112,8 @@ def _break_paths(folder: Path) -> None:
         changed[5, row, column] = value
         np.save(folder / f"{name}.npy", changed)
     (folder / "broken.json").write_text('{"c2w": [')
+    ends = [{"time": 0, "position": [0, 0, 0]}, {"time": 1e9, "position": [0, 0, 9]}]
+    (folder / "endless.json").write_text(json.dumps({"keyframes": ends}))
     wide = {"c2w": poses.tolist(), "intrinsics": [20, 20, 224, 128], "height": 256, "width": 448, "fps": 16}
     (folder / "wide.json").write_text(json.dumps(wide))
 

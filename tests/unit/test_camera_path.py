@@ -188,7 +188,7 @@ def test_a_missing_file_names_those_that_are_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("frames", [0, -3])
 def test_no_frames_are_refused(frames: int) -> None:
-    with pytest.raises(InputError, match="at least one"):
+    with pytest.raises(InputError, match=r"expected 1 to 57601 \(an hour\)"):
         a_path("w-40", frames=frames)
 
 

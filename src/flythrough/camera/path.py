@@ -11,7 +11,7 @@ from torch import Tensor
 
 from flythrough.camera import files
 from flythrough.camera import intrinsics as lens
-from flythrough.camera.keys import Dialect, parse_keys
+from flythrough.camera.keys import MOST_FRAMES, Dialect, parse_keys
 from flythrough.camera.pose import check_poses, pose, relative_to_first
 from flythrough.camera.presets import PRESETS, build
 from flythrough.errors import InputError
@@ -161,8 +161,8 @@ class CameraPath:
         The result is for a picture of height x width; a file of another shape is cut at the centre, as a
         first frame is. fov_deg (horizontal) or intrinsics fill in what the text leaves open.
         """
-        if frames is not None and frames < 1:
-            raise InputError(f"frames is {frames}; a path needs at least one")
+        if frames is not None and not 1 <= frames <= MOST_FRAMES + 1:
+            raise InputError(f"frames is {frames}; expected 1 to {MOST_FRAMES + 1} (an hour)")
         if not FOV_LOW <= fov_deg <= FOV_HIGH:
             raise InputError(f"fov_deg is {fov_deg:g}; expected {FOV_LOW:g} to {FOV_HIGH:g} degrees")
         text = text.strip()
