@@ -93,6 +93,13 @@ def test_a_logistic_judge_finds_a_plane() -> None:
     assert judge.log_odds(torch.tensor([[0.0, 4.0, 0.0]]), ~new, lake, snow) == 0
 
 
+def test_a_still_is_a_film_of_one_frame() -> None:
+    frames = torch.randint(256, (3, 64, 96, 3), dtype=torch.uint8)
+
+    expected = torch.cat([film.reconstructed(Frozen(), frame[None]) for frame in frames])
+    assert torch.equal(film.stills(Frozen(), frames), expected)
+
+
 def test_a_cell_is_new_where_less_than_half_was_seen() -> None:
     seen = torch.zeros(64, 64, dtype=torch.bool)
     seen[:32, :16] = True  # half of the first cell

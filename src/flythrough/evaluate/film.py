@@ -110,6 +110,15 @@ def reconstructed(flyer: Flyer, frames: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
+@torch.no_grad()
+def stills(flyer: Flyer, frames: Tensor) -> Tensor:
+    """frames (F, H, W, 3) uint8, each encoded and decoded by itself: nearly the same without the film between."""
+    parts = frames.to(flyer.device).split(8)
+    return torch.cat(
+        [to_bytes(flyer.vae.decode(flyer.vae.encode(to_video(part[:, None]))))[:, 0] for part in parts]
+    )
+
+
 def to_video(frames: Tensor) -> Tensor:
     """(..., F, H, W, 3) uint8 -> (..., 3, F, H, W) float32 in [-1, 1]."""
     return frames.movedim(-1, -4).float() / 127.5 - 1

@@ -27,7 +27,7 @@ from flythrough.camera.path import CameraPath
 from flythrough.evaluate import paths
 from flythrough.evaluate.bench import Bench
 from flythrough.evaluate.figures import row
-from flythrough.evaluate.film import Flyer, Order, encoded, film, flown, reconstructed, scene_of
+from flythrough.evaluate.film import Flyer, Order, encoded, film, flown, scene_of, stills
 from flythrough.evaluate.visibility import seen_in_first
 from flythrough.worlds.captions import caption
 from flythrough.worlds.mesh import Label
@@ -105,7 +105,7 @@ def trained_judge(bench: Bench, worlds: int) -> Judge:
             world = World.from_seed(seed, "train", kind)
             for view in range(3):
                 picture = _view(bench, world, view)
-                for shown in (picture, reconstructed(bench.flyer, picture[None])[0]):
+                for shown in (picture, stills(bench.flyer, picture[None])[0]):
                     features.append(cells(bench.flyer, shown))
                     kinds.append(index)
             bench.progress("prompts: judge", index * worlds + seed + 1, len(KINDS) * worlds)
@@ -152,7 +152,7 @@ def asked(bench: Bench, judge: Judge, way: str, pairs: int) -> list[dict]:
     for number, case in enumerate(cases):
         kinds = case.kind, case.other
         odds = [judge.log_odds(cells(flyer, next(flights)[1][-1]), case.new, *kinds) for _ in kinds]
-        again = reconstructed(flyer, case.truth[None])[0]
+        again = stills(flyer, case.truth[None])[0]
         truth = judge.log_odds(cells(flyer, again), case.new, *kinds)
         copied = judge.log_odds(cells(flyer, case.orders[0].first), case.new, *kinds)
         rows.append({
