@@ -164,7 +164,7 @@ def _film(
     """A clip in pieces of as many frames as memory likes."""
     device = scene.sun.device
     fused = backend == "triton" or (backend == "auto" and device.type == "cuda")
-    samples = 1 << (26 if fused else 24 if device.type == "cuda" else 20)
+    samples = 1 << (27 if fused else 24 if device.type == "cuda" else 20)
     at_once = max(1, samples // (height * width * supersample**2))
     for poses, lenses in zip(
         c2w.to(device).split(at_once), intrinsics.to(device).split(at_once), strict=True
