@@ -138,5 +138,5 @@ def _minute_figures(rows: dict[str, list[float]], clips: int) -> list[Figure]:
     for mark in MARKS:
         values = {name: 255 * mean[f"colour{after}/{mark}"] for name, after in names.items()}
         title = f"60 s: mean colour off truth's at {mark}"
-        figures.append(row("minute", title, values, "levels", note="of 255, smaller is better"))
+        figures.append(row("minute", title, values, "levels", note="of 255; less is better"))
     return figures

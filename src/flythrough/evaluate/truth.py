@@ -125,11 +125,11 @@ def _vae_figures(tally: Tally) -> list[Figure]:
     copied = torch.cat(tally.frames["copied psnr"])
     mean = {"model": float(quality.mean()), "copied": float(copied.mean())}
     worst = {"model": float(metrics.worst_tenth(quality)), "copied": float(metrics.worst_tenth(copied))}
-    name, note = "VAE", f"{len(quality)} frames, mean of their dB"
+    name, note = "VAE", f"mean of {len(quality)} frames"
     return [
         row("vae", f"{name}: PSNR", mean, at_least=33, stretch=36, note=note),
         row("vae", f"{name}: SSIM", {"model": float(similar.mean())}, "", at_least=0.91, stretch=0.95),
-        row("vae", f"{name}: worst tenth's PSNR", worst, at_least=28, stretch=31, note="mean over a tenth"),
+        row("vae", f"{name}: worst tenth's PSNR", worst, at_least=28, stretch=31, note="mean of a tenth"),
     ]
 
 
@@ -138,7 +138,7 @@ def _flight_figures(tally: Tally, size: int) -> list[Figure]:
     figures, names = [], ("model", "ceiling", "copied", "wrong")
     for moment, (least, stretch) in FULL.items():
         values = {name: tally.mean(f"{name}/psnr/{moment}") for name in names}
-        title, note = f"truth at {moment}, full frame", "a clip's dB, mean over clips"
+        title, note = f"truth at {moment}, full frame", "mean of clips"
         figures.append(row("truth", title, values, at_least=least, stretch=stretch, note=note))
     for moment in MOMENTS:
         seen = torch.tensor(tally.numbers[f"seen/{moment}"]) / size
@@ -148,7 +148,7 @@ def _flight_figures(tally: Tally, size: int) -> list[Figure]:
         share = 100 * float(kept.mean()) if len(kept) else 0.0
         title, note = (
             f"truth at {moment}, seen in frame 0",
-            f"{len(kept)} clips, {share:.0f}% of each",
+            f"{len(kept)} clips, {share:.0f}%, pooled",
         )
         figures.append(row("truth", title, values, at_least=least, stretch=stretch, note=note))
     for moment in MOMENTS:
