@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +9,7 @@ import torch
 from torch import Tensor
 
 from flythrough.kernels.gdn import prefix, reference
+from tests.interpreter import run_in_interpreter
 
 CASES = [
     (T, R, begun) for T in (1, 5) for R in (1, 24) for begun in (False, True)
@@ -71,14 +69,7 @@ def test_the_kernels_are_the_recurrence_on_a_gpu(D: int, case: tuple[int, int, b
 
 
 def test_the_kernels_are_the_recurrence_in_the_interpreter() -> None:
-    pytest.importorskip("triton")
-    done = subprocess.run(
-        [sys.executable, __file__],
-        env=os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    run_in_interpreter(__file__)
 
 
 def test_a_scan_is_a_prefix_that_starts_at_zero() -> None:
@@ -95,7 +86,7 @@ def test_a_scan_goes_on_where_the_last_one_stopped() -> None:
     torch.testing.assert_close(torch.cat([head, tail], dim=1), whole)
 
 
-if __name__ == "__main__":  # Triton looks at TRITON_INTERPRET when it is imported
+if __name__ == "__main__":  # see run_in_interpreter
     from flythrough.kernels.gdn import triton
 
     torch.manual_seed(0)

@@ -11,6 +11,7 @@ from torch import Tensor
 from flythrough.kernels.raster.reference import FAR_BITS, nearest_depth, visible
 from flythrough.worlds.mesh import Label, Light, Material, Mesh
 from flythrough.worlds.render import Frames, prepare, render
+from tests.interpreter import run_in_interpreter
 
 INTRINSICS = torch.tensor([[40.0, 42.0, 31.0, 17.0]])
 
@@ -62,21 +63,7 @@ def test_the_kernels_equal_the_reference_on_a_gpu() -> None:
 
 
 def test_the_kernels_equal_the_reference_in_the_interpreter() -> None:
-    """In a process of its own, since Triton decides on its interpreter when it is imported."""
-    pytest.importorskip("triton")
-    import os
-    import subprocess
-    import sys
-
-    code = "from tests.unit.test_raster import interpreted; interpreted()"
-    env = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-
-
-def interpreted() -> None:
-    device = torch.device("cpu")
-    _assert_same(_film(device, "triton", 11, 17), _film(device, "torch", 11, 17))
+    run_in_interpreter(__file__)
 
 
 def _assert_same(ours: Frames, reference: Frames) -> None:
@@ -160,3 +147,8 @@ def _light() -> Light:
         water_level=1.5,
         water_color=color([0.05, 0.3, 0.4]),
     )
+
+
+if __name__ == "__main__":  # see run_in_interpreter
+    cpu = torch.device("cpu")
+    _assert_same(_film(cpu, "triton", 11, 17), _film(cpu, "torch", 11, 17))

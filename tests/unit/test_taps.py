@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from flythrough.kernels.taps import reference
+from tests.interpreter import run_in_interpreter
 
 
 def compare(kernel: Callable[..., Tensor], teacher: bool, dtype: torch.dtype, device: str) -> None:
@@ -40,14 +38,7 @@ def test_the_kernel_is_the_reference_on_a_gpu(teacher: bool, dtype: torch.dtype)
 
 
 def test_the_kernel_is_the_reference_in_the_interpreter() -> None:
-    pytest.importorskip("triton")
-    done = subprocess.run(
-        [sys.executable, __file__],
-        env=os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    run_in_interpreter(__file__)
 
 
 def test_it_is_a_causal_convolution_and_a_tail_is_what_came_before() -> None:
@@ -59,7 +50,7 @@ def test_it_is_a_causal_convolution_and_a_tail_is_what_came_before() -> None:
     torch.testing.assert_close(reference.taps(x[:, 4:], weight, x[:, 1:4]), expected[:, 4:])
 
 
-if __name__ == "__main__":  # Triton looks at TRITON_INTERPRET when it is imported
+if __name__ == "__main__":  # see run_in_interpreter
     from flythrough.kernels.taps import triton
 
     torch.manual_seed(0)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 from torch import Tensor
 
 from flythrough.kernels.turn import reference
+from tests.interpreter import run_in_interpreter
 
 CASES = [
     {"relu": True, "scale": 0.2, "shrink": True, "matrix": "from"},
@@ -61,14 +58,7 @@ def test_the_kernel_is_the_reference_on_a_gpu(D: int, case: dict, dtype: torch.d
 
 
 def test_the_kernel_is_the_reference_in_the_interpreter() -> None:
-    pytest.importorskip("triton")
-    done = subprocess.run(
-        [sys.executable, __file__],
-        env=os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    run_in_interpreter(__file__)
 
 
 def test_lengths_never_grow_and_turning_by_pairs_keeps_them() -> None:
@@ -83,7 +73,7 @@ def test_lengths_never_grow_and_turning_by_pairs_keeps_them() -> None:
     torch.testing.assert_close(growth, torch.ones_like(growth))
 
 
-if __name__ == "__main__":  # Triton looks at TRITON_INTERPRET when it is imported
+if __name__ == "__main__":  # see run_in_interpreter
     from flythrough.kernels.turn import triton
 
     torch.manual_seed(0)
