@@ -115,6 +115,9 @@ def evaluate(
     out: Annotated[Path | None, Option(help="Where the JSON goes; a contact sheet goes beside it.")] = None,
     device: Device = None,
     text_folder: TextFolder = None,
+    processes: Annotated[
+        int | None, Option(help="How many parts at once; as many as there are cores, up to 4, by default.")
+    ] = None,
 ) -> None:
     """Compare a model with the truth on held-out worlds, and print every figure."""
     from flythrough.evaluate.report import run
@@ -130,7 +133,7 @@ def evaluate(
         if done == of and not progress.console.is_terminal:
             print(f"{part}: {of} done", file=sys.stderr, flush=True)  # a log shows no bars before the end
 
-    asked = {"device": device, "text_folder": text_folder, "show": False}
+    asked = {"device": device, "text_folder": text_folder, "processes": processes}
     try:
         result = run(model, clips, _range(seeds), steps, out, chosen, report, **asked)
     finally:

@@ -12,8 +12,10 @@ import torch
 from flythrough.errors import InputError
 from flythrough.evaluate import control, film, paths, prompts
 from flythrough.evaluate.bench import Bench
+from flythrough.evaluate.examine import examine
 from flythrough.evaluate.figures import Figure, Report
-from flythrough.evaluate.report import examine, run
+from flythrough.evaluate.parts import apart
+from flythrough.evaluate.report import run
 from flythrough.worlds.world import World
 from tests.flyers import Frozen, Perfect
 
@@ -49,7 +51,8 @@ def test_the_truth_obeys_on_every_axis() -> None:
 
 
 def test_a_frozen_picture_is_no_better_than_a_copy(tmp_path: Path) -> None:
-    report = examine(Frozen(), [SEED], ["truth", "back"], out=tmp_path / "report.json")
+    report = examine(Frozen(), [SEED], ["truth", "back"])
+    report.write(tmp_path / "report.json")
 
     for figure in (*named(report, "truth"), *named(report, "out and back")):
         assert figure.value == pytest.approx(figure.copied, nan_ok=True)
@@ -176,6 +179,7 @@ def test_some_frames_of_a_long_flight_keep_their_latents() -> None:
     [
         ({"clips": 0}, "clips is 0"),
         ({"steps": 0}, "steps is 0"),
+        ({"processes": 0}, "processes is 0"),
         ({"seeds": (5, 5)}, "seeds are 5:5"),
         ({"seeds": (0, 2**31 + 1)}, "A:B"),
         ({"parts": ["luck"]}, "no part 'luck'"),
@@ -187,6 +191,18 @@ def test_some_frames_of_a_long_flight_keep_their_latents() -> None:
 def test_a_wrong_question_is_refused_before_work(asked: dict, words: str) -> None:
     with pytest.raises(InputError, match=words):
         run(**asked)
+
+
+def test_parts_join_in_the_order_of_the_report() -> None:
+    whole = Report({"seconds": {}})
+    for section, value in (("back", 1.0), ("vae", 2.0), ("truth", 3.0)):
+        part = Report({"seconds": {section: value}}, [Figure(section, section, value)], {section: [value]})
+        whole.add(part)
+
+    assert [figure.section for figure in whole.figures] == ["vae", "truth", "back"]
+    assert whole.about["seconds"] == {"back": 1, "vae": 2, "truth": 3}
+    assert whole.details == {"back": [1], "vae": [2], "truth": [3]}
+    assert apart(("vae", "back", "truth")) == [("vae", "truth"), ("back",)]
 
 
 def test_random_numbers_depend_on_their_purpose() -> None:

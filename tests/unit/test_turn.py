@@ -44,6 +44,9 @@ def compare(turn, D: int, case: dict, dtype: torch.dtype, device: str) -> None:
         results.append((turned, growth, leaf.grad.float()))
     rtol, atol = (1e-4, 1e-5) if dtype == torch.float32 else (2e-2, 2e-2)
     for expected, ours in zip(*results, strict=True):
+        if expected is None:
+            assert ours is None
+            continue
         torch.testing.assert_close(ours, expected, rtol=rtol, atol=atol)
 
 
@@ -64,13 +67,13 @@ def test_the_kernel_is_the_reference_in_the_interpreter() -> None:
 def test_lengths_never_grow_and_turning_by_pairs_keeps_them() -> None:
     x, cos, sin, rays = inputs(64, "from", torch.float32)
     turned, growth = reference.turn(x, cos, sin, rays, shrink=True)
+    assert growth is not None
     assert (turned.norm(dim=-1) <= x.norm(dim=-1) * (1 + 1e-4)).all()
-    assert (growth <= 1 + 1e-4).all()
+    torch.testing.assert_close(growth, (turned.norm(dim=-1) / x.norm(dim=-1)).square(), rtol=1e-4, atol=0)
 
     x, cos, sin, _ = inputs(64, None, torch.float32)
-    turned, growth = reference.turn(x, cos, sin)
+    turned, _ = reference.turn(x, cos, sin)
     torch.testing.assert_close(turned.norm(dim=-1), x.norm(dim=-1))
-    torch.testing.assert_close(growth, torch.ones_like(growth))
 
 
 if __name__ == "__main__":  # see run_in_interpreter

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from flythrough.evaluate.parts import PARTS
+from flythrough.evaluate.sheet import Sheet
+from flythrough.media import written_whole
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -63,6 +69,22 @@ class Report:
     about: dict[str, Any]
     figures: list[Figure] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
+    sheet: Sheet = field(default_factory=Sheet)
+
+    def add(self, part: Report) -> None:
+        """Take in what was found of another part of the same evaluation."""
+        self.figures = sorted([*self.figures, *part.figures], key=lambda figure: PARTS.index(figure.section))
+        self.details |= part.details
+        self.about["seconds"] |= part.about["seconds"]
+        self.sheet.rows += part.sheet.rows
+
+    def write(self, out: Path) -> None:
+        """JSON at `out`, and the contact sheet beside it if anything was flown; whole or not at all."""
+        with written_whole(out) as part:
+            part.write_text(json.dumps(self.as_json(), indent=1))
+        if self.sheet.rows:
+            with written_whole(out.with_suffix(".png")) as part:
+                self.sheet.picture().save(part)
 
     def as_json(self) -> dict[str, Any]:
         rows = [asdict(figure) | {"verdict": figure.verdict} for figure in self.figures]

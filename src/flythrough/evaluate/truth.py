@@ -117,7 +117,7 @@ def _weigh(bench: Bench, tally: Tally, clip: Clip, made: Tensor | None, *, frame
             tally.add(f"{name}/seen error/{moment}", error[clip.seen[moment]].double().sum())
             tally.add(f"{name}/sharpness/{moment}", metrics.sharpness(picture))
     moments = [0, *MOMENTS.values()]
-    bench.sheet.add(f"{clip.kind} {clip.order.seed}", clip.video[moments], made[moments])
+    bench.report.sheet.add(f"{clip.kind} {clip.order.seed}", clip.video[moments], made[moments])
 
 
 def _vae_figures(tally: Tally) -> list[Figure]:

@@ -242,7 +242,9 @@ def to_rays(
     x: Tensor, at: Positions, matrix: Tensor, relu: bool = False, scale: float = 1.0
 ) -> tuple[Tensor, Tensor]:
     """x (B, T, S, A, D) in the frame of each token's ray, no longer than it was; and how its length has changed."""
-    return turn(x, *at.camera_rotary, matrix, relu=relu, scale=scale, shrink=True)
+    turned, growth = turn(x, *at.camera_rotary, matrix, relu=relu, scale=scale, shrink=True)
+    assert growth is not None
+    return turned, growth
 
 
 def from_rays(x: Tensor, at: Positions) -> Tensor:

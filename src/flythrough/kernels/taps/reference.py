@@ -17,7 +17,8 @@ def taps(x: Tensor, weight: Tensor, tail: Tensor | None = None, teacher: bool = 
     """
     known = x[: len(x) // 2] if teacher else x
     before = known.new_zeros(len(known), 3, *known.shape[2:]) if tail is None else tail
-    row = torch.cat([before, known], dim=1)
-    w0, w1, w2, w3 = weight.to(x.dtype).unbind(-1)
-    past = row[:, :-3] * w0 + row[:, 1:-2] * w1 + row[:, 2:-1] * w2
+    T = x.shape[1]
+    row = torch.cat([before, known[:, :-1]], dim=1) if T > 1 else before
+    w0, w1, w2, w3 = weight.to(x.dtype).T.contiguous().unbind(0)  # channels side by side, as in x
+    past = row[:, :T] * w0 + row[:, 1 : T + 1] * w1 + row[:, 2 : T + 2] * w2
     return x * w3 + (torch.cat([past, past]) if teacher else past)

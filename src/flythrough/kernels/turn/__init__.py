@@ -18,7 +18,7 @@ def turn(
     relu: bool = False,
     scale: float = 1.0,
     shrink: bool = False,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor | None]:
     """As reference.turn, which says what it is; on a GPU by a Triton kernel."""
     if x.is_cuda and find_spec("triton") is not None:
         from flythrough.kernels.turn import triton

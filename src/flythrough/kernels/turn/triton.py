@@ -25,9 +25,10 @@ def turn(
     relu: bool = False,
     scale: float = 1.0,
     shrink: bool = False,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor | None]:
     """As reference.turn."""
-    return _Turn.apply(x, cos, sin, matrix, relu, scale, shrink)
+    turned, growth = _Turn.apply(x, cos, sin, matrix, relu, scale, shrink)
+    return turned, growth if shrink else None
 
 
 class _Turn(torch.autograd.Function):
