@@ -98,12 +98,12 @@ def new_cells(seen: Tensor) -> Tensor:
 
 
 def trained_judge(bench: Bench, worlds: int) -> Judge:
-    """From `worlds` training worlds of each kind, three views each."""
+    """From `worlds` training worlds of each kind, two views each."""
     features, kinds = [], []
     for index, kind in enumerate(KINDS):
         for seed in range(worlds):
             world = World.from_seed(seed, "train", kind)
-            for view in range(3):
+            for view in range(2):
                 picture = _view(bench, world, view)
                 for shown in (picture, stills(bench.flyer, picture[None])[0]):
                     features.append(cells(bench.flyer, shown))
