@@ -139,8 +139,8 @@ def evaluate(
     finally:
         if tasks:
             progress.stop()
-    console = _console(least_width=120)
-    console.print(result.table(notes=console.width >= 110))
+    console = _console(least_width=140)
+    console.print(result.table(notes=console.width >= 130))
 
 
 @camera_app.command("show")

@@ -99,7 +99,7 @@ class Report:
         table = Table(
             title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True
         )
-        table.add_column("figure", overflow="fold", min_width=30)
+        table.add_column("figure", overflow="fold", min_width=44 if notes else 30)
         for name in ("model", "ceiling", "copied", "wrong", "at least", "stretch"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("", no_wrap=True)

@@ -40,7 +40,7 @@ def out_and_back(bench: Bench) -> None:
     mean = {name: sum(values) / len(values) for name, values in rows.items()}
     mean["copied"] = metrics.HIGHEST_DB  # it never left, so the turn has a figure of its own
     turn = {"model": mean["turn"], "copied": mean["turn copied"]}
-    note = f"{len(seeds)} flights; wrong: never came back"
+    note = f"flights: {len(seeds)}; wrong: never came back"
     bench.report.figures += [
         row(
             "back",
@@ -124,7 +124,7 @@ def _minute_figures(rows: dict[str, list[float]], clips: int) -> list[Figure]:
     for mark in MARKS:
         truth = mean[f"sharpness truth/{mark}"]
         values = {name: mean[f"sharpness{after}/{mark}"] / truth for name, after in names.items()}
-        title, note = f"60 s: sharpness at {mark} by truth's", f"{clips} flights"
+        title, note = f"60 s: sharpness at {mark} by truth's", f"flights: {clips}"
         figures.append(row("minute", title, values, "x", at_least=0.5, stretch=0.7, at_most=2, note=note))
     for mark in MARKS:
         truth = mean[f"spread truth/{mark}"]

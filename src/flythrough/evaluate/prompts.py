@@ -121,12 +121,12 @@ def measure(bench: Bench) -> None:
     for way in THRESHOLDS:
         rows = asked(bench, judge, way, pairs)
         share = {name: float(np.mean([case[name] for case in rows])) for name in SHARES}
-        name = "sky first" if way == "tilt" else "against the picture"
+        name = "sky first" if way == "tilt" else "turning"
         note, (least, stretch) = f"{2 * pairs} flights; chance 50%", THRESHOLDS[way]
         bench.report.figures += [
-            row("prompts", f"new view follows the prompt, {name}", share, "%",
+            row("prompts", f"prompts: the view follows, {name}", share, "%",
                 at_least=least, stretch=stretch, note=note),
-            row("prompts", f"the right prompt of two scores higher, {name}",
+            row("prompts", f"prompts: the right one scores higher, {name}",
                 {"model": share["ordered"]}, "%", note="chance 50%"),
         ]  # fmt: skip
         bench.report.details[f"prompts: {way}"] = rows
