@@ -138,10 +138,14 @@ def test_one_line_and_exit_code_2(
     assert sorted(folder.rglob("*")) == before
 
 
-def test_the_installed_command_does_the_same(folder: Path) -> None:
-    done = flythrough(folder, "generate", "--camera", "w-8,x-4")
+@pytest.mark.parametrize(
+    ("line", "word"),
+    {"generate --camera w-8,x-4": "x-4", "evaluate truncated --processes 2": "model.safetensors"}.items(),
+)
+def test_the_installed_command_does_the_same(folder: Path, line: str, word: str) -> None:
+    done = flythrough(folder, *line.split())
 
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
-    assert "x-4" in done.stderr
+    assert word in done.stderr
