@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -47,7 +48,7 @@ class Blocks:
         return video if state is None else video[:, :, 1:], {}
 
 
-class Known:
+class Known(ABC):
     """What both have in common. Implements Flyer."""
 
     camera = Camera(64, 96)
@@ -62,8 +63,9 @@ class Known:
         yield frames[None, :1], latents[:, :, :1]
         yield frames[None, 1:], latents[:, :, 1:]
 
+    @abstractmethod
     def shown(self, order: Order) -> Tensor:
-        raise NotImplementedError
+        """Frames (F, H, W, 3) uint8 of the order's path."""
 
 
 class Perfect(Known):

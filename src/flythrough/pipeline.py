@@ -37,15 +37,22 @@ class Pipeline:
         self.name, self.preset, self.device, self.dtype = name, preset, device, dtype
         self.model, self.vae = _settled(model, device, dtype), _settled(vae, device, dtype)
         self.vae.to(memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]
+        self.text_folder: Path | None = None
         self._text: TextEncoder | None = None
 
     @classmethod
     def load(
-        cls, model: str | Path = "mini", *, device: str | None = None, dtype: torch.dtype | None = None
+        cls,
+        model: str | Path = "mini",
+        *,
+        device: str | None = None,
+        dtype: torch.dtype | None = None,
+        text_folder: Path | None = None,
     ) -> Pipeline:
         """A named model, or a folder with model.safetensors and vae.safetensors of mini's shape.
 
-        dtype: what is computed with; bfloat16 where the device has it in hardware, else float32.
+        dtype        what is computed with; bfloat16 where the device has it in hardware, else float32
+        text_folder  the text encoder's files, where its package is not installed
         """
         name, plan, folder = _resolve(model)
         if folder is None:
@@ -54,7 +61,9 @@ class Pipeline:
         world, vae = SanaWM(plan.model), MiniVAE(plan.vae)
         parameters.load(world, folder / "model.safetensors")
         parameters.load(vae, folder / "vae.safetensors")
-        return cls(name, plan, world, vae, where, dtype or best_dtype(where))
+        pipeline = cls(name, plan, world, vae, where, dtype or best_dtype(where))
+        pipeline.text_folder = text_folder
+        return pipeline
 
     @classmethod
     def random(
@@ -131,7 +140,7 @@ class Pipeline:
         if self._text is None:
             from flythrough.text.mini import MiniText
 
-            self._text = MiniText(device=self.device)
+            self._text = MiniText(folder=self.text_folder, device=self.device)
         return self._text
 
 

@@ -14,7 +14,6 @@ from flythrough.media import Film
 from flythrough.pipeline import Pipeline
 from flythrough.session import Session
 from flythrough.shot import Shot
-from flythrough.text.mini import MiniText
 
 
 class ModelFlyer:
@@ -39,10 +38,7 @@ class ModelFlyer:
         text_folder: Path | None = None,
     ) -> ModelFlyer:
         """A named model, or a folder with its weights; text_folder: the text encoder's files."""
-        pipeline = Pipeline.load(model, device=device)
-        if text_folder is not None:
-            pipeline._text = MiniText(folder=text_folder, device=pipeline.device)
-        return cls(pipeline, steps)
+        return cls(Pipeline.load(model, device=device, text_folder=text_folder), steps)
 
     def fly(self, orders: Sequence[Order]) -> Iterator[tuple[Tensor, Tensor]]:
         """One order, chunk by chunk: frames (1, f, H, W, 3) uint8 and their latents (1, C, t, h, w)."""

@@ -100,27 +100,15 @@ class WorldStage:
         config, (B, _, T) = self.config, latents.shape[:3]
         empty = self._chance(B) < config.no_text_share
         cond.text[empty], cond.text_mask[empty] = self._no_text
-        cond = replace(
-            cond, camera=moved(cond.camera, self._chance(B) < config.moved_share, config.moved_units)
-        )
-
-        context = (
-            self._chance(B, 1) * config.context_noise * (self._chance(B, 1) < config.context_noise_share)
-        )
+        elsewhere = self._chance(B) < config.moved_share
+        cond = replace(cond, camera=moved(cond.camera, elsewhere, config.moved_units))
+        uncertain = self._chance(B, 1) < config.context_noise_share
+        context = self._chance(B, 1) * config.context_noise * uncertain
         past = flow.add_noise(latents, torch.randn_like(latents), context[:, None, :, None, None])
-        if self._made is not None and self._made[0].shape == latents.shape:
-            own = max(1, round(B * config.own_context_share))
-            again, guesses, told = (
-                self._made[0][-own:],
-                self._made[1][-own:],
-                self._made[2].clips(slice(B - own, B)),
-            )
-            latents, past = torch.cat([again, latents[own:]]), torch.cat([guesses, past[own:]])
-            cond = told.joined(cond.clips(slice(own, B)))
+        latents, past, cond = self._again(latents, past, cond)
         loss, guess, scalars = self._velocity_loss(latents, past, cond, self._sigma(B, T))
-        self._made = (
-            (latents, torch.cat([latents[:, :, :1], guess[:, :, 1:]], dim=2), cond) if self._own else None
-        )
+        made = torch.cat([latents[:, :, :1], guess[:, :, 1:]], dim=2)  # the first frame is given
+        self._made = (latents, made, cond) if self._own else None
         return loss, scalars
 
     @torch.no_grad()
@@ -161,6 +149,22 @@ class WorldStage:
         while self.pool.added < clips:
             self.pool.add(**self._encode(next(self._source)))
             self.position = self._source.position
+
+    def _again(
+        self, latents: Tensor, past: Tensor, cond: Conditioning
+    ) -> tuple[Tensor, Tensor, Conditioning]:
+        """The first clips of a batch give way to the last ones of the batch before, which now look back at what the
+        model made of them. It costs no pass of its own."""
+        if self._made is None or self._made[0].shape != latents.shape:
+            return latents, past, cond
+        B = len(latents)
+        own = max(1, round(B * self.config.own_context_share))
+        before, made, told = self._made
+        return (
+            torch.cat([before[-own:], latents[own:]]),
+            torch.cat([made[-own:], past[own:]]),
+            told.clips(slice(B - own, B)).joined(cond.clips(slice(own, B))),
+        )
 
     def _sigma(self, B: int, T: int) -> Tensor:
         """A noise level for every frame (B, T): logit-normal, or one at which the sampler will ask."""

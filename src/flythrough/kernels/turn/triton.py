@@ -117,6 +117,26 @@ def _places(rows, per_clip, S, A: tl.constexpr, ROWS: tl.constexpr):
 
 
 @triton.jit
+def _pairs(x, cos, sin, at, table, here, scale, RELU: tl.constexpr):
+    """Both channels of every pair, and the cosine and sine of its angle."""
+    c, s = tl.load(cos + table, mask=here, other=0.0), tl.load(sin + table, mask=here, other=0.0)
+    return _read(x, at, here, scale, RELU), _read(x, at + 1, here, scale, RELU), c, s
+
+
+@triton.jit
+def _product(
+    x, start, cell, i, along_rows, along_columns, inside, real, scale,
+    RELU: tl.constexpr, ROWS: tl.constexpr, FOURS_BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Row i of each token's matrix times every four of its vector."""
+    part = tl.zeros([ROWS, FOURS_BLOCK], tl.float32)
+    for j in tl.static_range(4):
+        m = tl.load(cell + i * along_rows + j * along_columns, mask=real, other=0.0)
+        part += m[:, None] * _read(x, start + j, inside, scale, RELU)
+    return part
+
+
+@triton.jit
 def _forward_kernel(
     x, cos, sin, matrix, along_rows, along_columns, out, growth, rows, per_clip, S, scale,
     A: tl.constexpr, D: tl.constexpr, FOURS: tl.constexpr, PAIRS: tl.constexpr,
@@ -127,9 +147,7 @@ def _forward_kernel(
     pair = tl.arange(0, PAIRS_BLOCK)
     here = real[:, None] & (pair < PAIRS)[None, :]
     at = row[:, None] * D + (D - 2 * PAIRS) + 2 * pair[None, :]
-    even, odd = _read(x, at, here, scale, RELU), _read(x, at + 1, here, scale, RELU)
-    c = tl.load(cos + place[:, None] * PAIRS + pair[None, :], mask=here, other=0.0)
-    s = tl.load(sin + place[:, None] * PAIRS + pair[None, :], mask=here, other=0.0)
+    even, odd, c, s = _pairs(x, cos, sin, at, place[:, None] * PAIRS + pair[None, :], here, scale, RELU)
     turned_even, turned_odd = even * c - odd * s, even * s + odd * c
     before = tl.sum(even * even + odd * odd, axis=1)
     after = before  # a turn keeps lengths
@@ -139,13 +157,11 @@ def _forward_kernel(
     cell = matrix + token * 16
     if SPATIAL:
         for i in tl.static_range(4):
-            part = tl.zeros([ROWS, FOURS_BLOCK], tl.float32)
-            for j in tl.static_range(4):
-                m = tl.load(cell + i * along_rows + j * along_columns, mask=real, other=0.0)
-                h = _read(x, start + j, inside, scale, RELU)
-                part += m[:, None] * h
-                if i == 0:
-                    before += tl.sum(h * h, axis=1)
+            h = _read(x, start + i, inside, scale, RELU)
+            before += tl.sum(h * h, axis=1)
+            part = _product(
+                x, start, cell, i, along_rows, along_columns, inside, real, scale, RELU, ROWS, FOURS_BLOCK
+            )
             after += tl.sum(part * part, axis=1)
     factor = before * 0 + 1
     if SHRINK:
@@ -155,10 +171,9 @@ def _forward_kernel(
     tl.store(out + goal + 1, turned_odd * factor[:, None], mask=here)
     if SPATIAL:
         for i in tl.static_range(4):
-            part = tl.zeros([ROWS, FOURS_BLOCK], tl.float32)
-            for j in tl.static_range(4):
-                m = tl.load(cell + i * along_rows + j * along_columns, mask=real, other=0.0)
-                part += m[:, None] * _read(x, start + j, inside, scale, RELU)
+            part = _product(
+                x, start, cell, i, along_rows, along_columns, inside, real, scale, RELU, ROWS, FOURS_BLOCK
+            )
             tl.store(out + target[:, None] * D + 4 * four[None, :] + i, part * factor[:, None], mask=inside)
     longer, length = tl.maximum(factor * tl.sqrt(after), 1e-6), tl.maximum(tl.sqrt(before), 1e-6)
     tl.store(growth + row, (longer / length) * (longer / length), mask=real)
@@ -175,9 +190,7 @@ def _backward_kernel(
     pair = tl.arange(0, PAIRS_BLOCK)
     here = real[:, None] & (pair < PAIRS)[None, :]
     at = row[:, None] * D + (D - 2 * PAIRS) + 2 * pair[None, :]
-    even, odd = _read(x, at, here, scale, RELU), _read(x, at + 1, here, scale, RELU)
-    c = tl.load(cos + place[:, None] * PAIRS + pair[None, :], mask=here, other=0.0)
-    s = tl.load(sin + place[:, None] * PAIRS + pair[None, :], mask=here, other=0.0)
+    even, odd, c, s = _pairs(x, cos, sin, at, place[:, None] * PAIRS + pair[None, :], here, scale, RELU)
     source = target[:, None] * D + (D - 2 * PAIRS) + 2 * pair[None, :]
     above_even = tl.load(above + source, mask=here, other=0.0)
     above_odd = tl.load(above + source + 1, mask=here, other=0.0)
@@ -191,13 +204,11 @@ def _backward_kernel(
     cell = matrix + token * 16
     if SPATIAL and SHRINK:
         for i in tl.static_range(4):
-            part = tl.zeros([ROWS, FOURS_BLOCK], tl.float32)
-            for j in tl.static_range(4):
-                m = tl.load(cell + i * along_rows + j * along_columns, mask=real, other=0.0)
-                h = _read(x, start + j, inside, scale, RELU)
-                part += m[:, None] * h
-                if i == 0:
-                    before += tl.sum(h * h, axis=1)
+            h = _read(x, start + i, inside, scale, RELU)
+            before += tl.sum(h * h, axis=1)
+            part = _product(
+                x, start, cell, i, along_rows, along_columns, inside, real, scale, RELU, ROWS, FOURS_BLOCK
+            )
             after += tl.sum(part * part, axis=1)
             along += tl.sum(tl.load(above + begin + i, mask=inside, other=0.0) * part, axis=1)
     factor = before * 0 + 1
@@ -228,11 +239,20 @@ def _backward_kernel(
                 m = tl.load(cell + i * along_rows + j * along_columns, mask=real, other=0.0)
                 d = tl.load(above + begin + i, mask=inside, other=0.0) * factor[:, None]
                 if SHRINK:
-                    part = tl.zeros([ROWS, FOURS_BLOCK], tl.float32)
-                    for n in tl.static_range(4):
-                        w = tl.load(cell + i * along_rows + n * along_columns, mask=real, other=0.0)
-                        part += w[:, None] * _read(x, start + n, inside, scale, RELU)
-                    d += of_turned[:, None] * part
+                    d += of_turned[:, None] * _product(
+                        x,
+                        start,
+                        cell,
+                        i,
+                        along_rows,
+                        along_columns,
+                        inside,
+                        real,
+                        scale,
+                        RELU,
+                        ROWS,
+                        FOURS_BLOCK,
+                    )
                 back += m[:, None] * d
             if RELU:
                 back = tl.where(own * scale > 0, back, 0.0)
