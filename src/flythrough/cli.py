@@ -335,12 +335,20 @@ def _range(text: str | None) -> tuple[int, int] | None:
 
 
 def _train(steps: Generator[TrainProgress], weights: Path) -> None:
+    import time
+
+    told = 0.0
     with closing(steps), _progress("%") as progress:  # closing saves a checkpoint, also after Ctrl-C
         task = progress.add_task("training", total=100)
         for step in steps:
             loss = step.scalars.get("loss")
             label = f"step {step.step}" + ("" if loss is None else f", loss {loss:.4f}")
             progress.update(task, completed=100 * step.share, description=label)
+            # without a terminal there is no bar, and whoever reads the log wants a line now and then
+            if not sys.stderr.isatty() and (loss is None or time.monotonic() - told > 15):
+                told = time.monotonic()
+                numbers = ", ".join(f"{name} {value:.4g}" for name, value in step.scalars.items())
+                print(f"step {step.step} ({step.share:.1%}): {numbers}", flush=True)
     print(f"{weights}: trained")
 
 

@@ -111,8 +111,10 @@ def train(stage: Stage, run: RunConfig) -> Generator[Progress, None, None]:
                 yield Progress(step, share, means)
             if step % run.sample_every == 0:
                 with averaged(model, ema):
-                    _log(writer, step, stage.validate())
+                    scores = stage.validate()
                     _show(writer, run.folder / "samples" / f"{step:06}.mp4", step, stage.sample())
+                _log(writer, step, scores)
+                yield Progress(step, share, scores)
             if time.monotonic() - saved > run.save_minutes * 60:
                 checkpoint.save(stage, optimizers, ema, step, asdict(run))
                 saved = time.monotonic()

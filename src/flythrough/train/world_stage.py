@@ -18,6 +18,7 @@ from flythrough.train.data import (
     ClipSource,
     Pool,
     held_out,
+    mirror,
     side_by_side,
     to_bytes,
     to_video,
@@ -33,8 +34,8 @@ class WorldStageConfig:
     lengths: tuple[tuple[float, int], ...]  # (share of the run, latent frames a clip from there on)
     batch: int = 8  # clips of the longest length; shorter ones come in greater number
     pool: int = 6000
-    fill: int = 300  # clips rendered before the first step
-    refresh_every: int = 20  # steps between two rendered batches
+    fill: int = 400  # clips, mirror images among them, rendered before the first step
+    refresh_every: int = 10  # steps between two rendered batches
     shift: float = 2.0  # sigma = shift(sigmoid(normal)), as in the specification with 9.95 for 106,480 tokens
     sampler_share: float = 0.5  # of the frames have one of the sampler's own noise levels
     context_noise: float = 0.2  # sigma ~ U(0, this) on the clean frames that later ones look back at ...
@@ -143,11 +144,14 @@ class WorldStage:
         return side_by_side(self._truth.video[:clips, : pictures.shape[1]], pictures)
 
     def _render(self, clips: int) -> None:
-        """Render and encode until the pool has seen this many clips."""
+        """Render and encode until the pool has seen this many clips, each of them and its mirror image."""
         if self._source is None:
             self._source = ClipSource(self.config.clips, self.device, self.position)
         while self.pool.added < clips:
-            self.pool.add(**self._encode(next(self._source)))
+            filmed = next(self._source)
+            self.pool.add(**self._encode(filmed))
+            mirror(filmed, torch.ones(len(filmed.video), dtype=torch.bool, device=self.device))
+            self.pool.add(**self._encode(filmed))
             self.position = self._source.position
 
     def _again(

@@ -22,7 +22,7 @@ def visible(triangles: Tensor, w2c: Tensor, intrinsics: Tensor, height: int, wid
     return packed
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["spans"])  # it changes with every call
 def _fill_kernel(
     packed, start, first, count, plane, number, spans,
     NEAREST: tl.constexpr, SPANS: tl.constexpr, COLUMNS: tl.constexpr,

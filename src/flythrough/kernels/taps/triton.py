@@ -1,6 +1,7 @@
 """`taps` as two Triton kernels, there and back; reference.py defines it.
 
-A program owns some channels of one cell of one clip and walks along time, so every frame is read once.
+A program owns some channels of some cells of one clip and walks along time. It reads a frame again for each tap, out
+of the cache: carried from step to step in registers instead, compiled code was seen to mix the frames up.
 """
 
 from __future__ import annotations
@@ -83,23 +84,37 @@ def _weights(weight, channel, C):
 
 
 @triton.jit
+def _frame(pointer, at, t, T, real):
+    """The elements of frame t in float32; zeros for a frame that lies outside the clip."""
+    time = tl.zeros([1, 1], tl.int32) + t
+    return tl.load(pointer + at, mask=real & (time >= 0) & (time < T), other=0.0).to(tl.float32)
+
+
+@triton.jit
 def _forward_kernel(
     x, weight, out, clips, T, S, C, TEACHER: tl.constexpr, CELLS: tl.constexpr, CHANNELS: tl.constexpr
 ):
     clip, element, real, channel = _block(S, C, CELLS, CHANNELS)
     w0, w1, w2, w3 = _weights(weight, channel, C)
-    noisy = clips.to(tl.int64) * T * S * C  # from a clean copy to its noisy one
-    x1 = tl.zeros([CELLS, CHANNELS], tl.float32)
-    x2, x3 = x1, x1  # one, two and three frames back
+    frame = S * C
+    noisy = clips.to(tl.int64) * T * frame  # from a clean copy to its noisy one
     for t in range(T):
-        at = (clip * T + t) * S * C + element
-        x0 = tl.load(x + at, mask=real, other=0.0).to(tl.float32)
-        past = x1 * w2 + x2 * w1 + x3 * w0
-        tl.store(out + at, x0 * w3 + past, mask=real)
+        at = (clip * T + t) * frame + element
+        past = _frame(x, at - frame, t - 1, T, real) * w2
+        past += _frame(x, at - 2 * frame, t - 2, T, real) * w1
+        past += _frame(x, at - 3 * frame, t - 3, T, real) * w0
+        tl.store(out + at, _frame(x, at, t, T, real) * w3 + past, mask=real)
         if TEACHER:
-            other = tl.load(x + noisy + at, mask=real, other=0.0).to(tl.float32)
-            tl.store(out + noisy + at, other * w3 + past, mask=real)
-        x3, x2, x1 = x2, x1, x0
+            tl.store(out + noisy + at, _frame(x, noisy + at, t, T, real) * w3 + past, mask=real)
+
+
+@triton.jit
+def _blame(above, at, noisy, t, T, real, TEACHER: tl.constexpr):
+    """The gradient of frame t's output, of both copies together."""
+    total = _frame(above, at, t, T, real)
+    if TEACHER:
+        total += _frame(above, noisy + at, t, T, real)
+    return total
 
 
 @triton.jit
@@ -109,25 +124,27 @@ def _backward_kernel(
 ):  # fmt: skip
     clip, element, real, channel = _block(S, C, CELLS, CHANNELS)
     w0, w1, w2, w3 = _weights(weight, channel, C)
-    noisy = clips.to(tl.int64) * T * S * C
-    g1 = tl.zeros([CELLS, CHANNELS], tl.float32)
-    g2, g3 = g1, g1  # gradients of the frames that come one, two and three later, both copies together
-    d0, d1, d2, d3 = g1, g1, g1, g1
-    for step in range(T):
-        at = (clip * T + T - 1 - step) * S * C + element
-        value = tl.load(x + at, mask=real, other=0.0).to(tl.float32)
-        g0 = tl.load(above + at, mask=real, other=0.0).to(tl.float32)
+    frame = S * C
+    noisy = clips.to(tl.int64) * T * frame
+    d0 = tl.zeros([CELLS, CHANNELS], tl.float32)
+    d1 = tl.zeros([CELLS, CHANNELS], tl.float32)
+    d2 = tl.zeros([CELLS, CHANNELS], tl.float32)
+    d3 = tl.zeros([CELLS, CHANNELS], tl.float32)
+    for t in range(T):
+        at = (clip * T + t) * frame + element
+        value, g0 = _frame(x, at, t, T, real), _frame(above, at, t, T, real)
+        g1 = _blame(above, at + frame, noisy, t + 1, T, real, TEACHER)
+        g2 = _blame(above, at + 2 * frame, noisy, t + 2, T, real, TEACHER)
+        g3 = _blame(above, at + 3 * frame, noisy, t + 3, T, real, TEACHER)
         tl.store(dx + at, g0 * w3 + g1 * w2 + g2 * w1 + g3 * w0, mask=real)
         d3 += g0 * value
         d2 += g1 * value
         d1 += g2 * value
         d0 += g3 * value
         if TEACHER:
-            other = tl.load(above + noisy + at, mask=real, other=0.0).to(tl.float32)
+            other = _frame(above, noisy + at, t, T, real)
             tl.store(dx + noisy + at, other * w3, mask=real)
-            d3 += other * tl.load(x + noisy + at, mask=real, other=0.0).to(tl.float32)
-            g0 += other
-        g3, g2, g1 = g2, g1, g0
+            d3 += other * _frame(x, noisy + at, t, T, real)
     target = parts + (tl.program_id(0).to(tl.int64) * C + channel) * 4
     inside = channel < C
     tl.store(target, tl.sum(d0, axis=0), mask=inside)
