@@ -79,15 +79,15 @@ class Positions:
     from_ray: Tensor
 
 
-def positions(camera: Tensor, start: int, rows: int, columns: int, head_dim: int) -> Positions:
-    """camera (B, T, 20), the call's first frame being number `start` of the flight. All in float32.
+def positions(camera: Tensor, numbers: Tensor, rows: int, columns: int, head_dim: int) -> Positions:
+    """camera (B, T, 20), and which of the flight's latent frames they are: numbers (T,). All in float32.
 
     Source: three-axis RoPE and UCPE of SANA-WM, arXiv 2605.15178.
     """
     frames, device = camera.shape[1], camera.device
     side = head_dim // 6
     times = head_dim // 2 - 2 * side
-    t = torch.arange(start, start + frames, device=device).view(-1, 1, 1)
+    t = numbers.view(-1, 1, 1)
     y, x = (
         torch.arange(rows, device=device).view(1, -1, 1),
         torch.arange(columns, device=device).view(1, 1, -1),

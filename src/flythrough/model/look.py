@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -29,43 +30,14 @@ def look_back(
     """q (B, T, S, A, D); k, v (B, frames, S, A, D) -> (B, T, S, A, D).
 
     teacher  the batch is [clean | noisy]: both halves see the clean frames before a chunk, and their own in it.
+    On a GPU that trains, all chunks are one call: flex_attention skips what the mask hides, and it makes no copy of
+    the keys for every chunk.
     """
-    if torch.is_grad_enabled() and len(looks) > 1:
-        return _LookBack.apply(q, k, v, looks, teacher, scale)
+    if q.is_cuda and torch.is_grad_enabled() and len(looks) > 1:
+        return _all_at_once(q, k, v, looks, teacher, scale)
     return torch.cat(
         [_attend((q[:, o.begin : o.end], *_keys(k, v, o, teacher)), scale) for o in looks], dim=1
     )
-
-
-class _LookBack(torch.autograd.Function):
-    """Autograd alone would make a gradient as large as all keys for every chunk's slice of them; here they add up in
-    place, and each chunk is computed once more on the way back."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, q: Tensor, k: Tensor, v: Tensor, looks: tuple[Look, ...], teacher: bool, scale: float
-    ) -> Tensor:
-        ctx.save_for_backward(q, k, v)
-        ctx.options = looks, teacher, scale
-        return look_back(q, k, v, looks, teacher, scale)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, v = ctx.saved_tensors
-        looks, teacher, scale = ctx.options
-        exact = torch.promote_types(k.dtype, torch.float32)  # many small parts add up
-        dq, dk, dv = torch.empty_like(q), torch.zeros_like(k, dtype=exact), torch.zeros_like(v, dtype=exact)
-        for look in looks:
-            with torch.enable_grad():
-                k_seen, v_seen = (x.detach().requires_grad_() for x in _keys(k, v, look, teacher))
-                parts = q[:, look.begin : look.end].detach().requires_grad_(), k_seen, v_seen
-                out = _attend(parts, scale)
-            dq[:, look.begin : look.end], *others = torch.autograd.grad(
-                out, parts, gradients[0][:, look.begin : look.end]
-            )
-            for whole, part in zip((dk, dv), others, strict=True):
-                _add_back(whole, part, look, teacher)
-        return dq, dk.to(k.dtype), dv.to(v.dtype), None, None, None
 
 
 def _keys(k: Tensor, v: Tensor, look: Look, teacher: bool) -> tuple[Tensor, Tensor]:
@@ -85,23 +57,62 @@ def _keys(k: Tensor, v: Tensor, look: Look, teacher: bool) -> tuple[Tensor, Tens
     return gathered(k), gathered(v)
 
 
-def _add_back(whole: Tensor, part: Tensor, look: Look, teacher: bool) -> None:
-    """The reverse of `_keys`: each frame's gradient to where the frame came from."""
-    at = 0
-    for a, b in look.seen:
-        piece = part[:, at : at + b - a]
-        if teacher:
-            half = len(whole) // 2
-            whole[:half, a:b] += piece[:half] + piece[half:]
-        else:
-            whole[:, a:b] += piece
-        at += b - a
-    whole[:, look.own : look.own + look.end - look.begin] += part[:, at:]
-
-
 def _attend(parts: tuple[Tensor, Tensor, Tensor], scale: float) -> Tensor:
     """Queries (B, n, S, A, D) over keys and values (B, m, S, A, D)."""
     n, S = parts[0].shape[1:3]
     q, k, v = (part.flatten(1, 2).transpose(1, 2) for part in parts)
     y = functional.scaled_dot_product_attention(q, k, v, scale=scale)
     return y.transpose(1, 2).unflatten(1, (n, S))
+
+
+def _all_at_once(
+    q: Tensor, k: Tensor, v: Tensor, looks: tuple[Look, ...], teacher: bool, scale: float
+) -> Tensor:
+    """Every query over every key under a mask; a clip's clean and noisy frames lie in one row."""
+    (B, T, S), frames = q.shape[:3], k.shape[1]
+    copies = 2 if teacher else 1
+
+    def row(x: Tensor) -> Tensor:  # (copies B, frames, S, A, D) -> (B, A, copies frames S, D)
+        return x.unflatten(0, (copies, -1)).permute(1, 4, 0, 2, 3, 5).flatten(2, 4).contiguous()
+
+    mask = _mask(looks, teacher, copies * T, copies * frames, S, str(q.device))
+    y = _flex()(row(q), row(k), row(v), block_mask=mask, scale=scale)
+    return (
+        y.unflatten(2, (copies, T, S))
+        .permute(2, 0, 3, 4, 1, 5)
+        .reshape(copies * (B // copies), T, S, *q.shape[3:])
+    )
+
+
+def frame_mask(looks: tuple[Look, ...], teacher: bool, queries: int, keys: int) -> Tensor:
+    """Which frame of the queries sees which of the keys, (queries, keys) bool; under `teacher` clean, then noisy."""
+    sees = torch.zeros(queries, keys, dtype=torch.bool)
+    copies = ((0, 0), (queries // 2, keys // 2)) if teacher else ((0, 0),)
+    for look in looks:
+        for below, across in copies:
+            rows = slice(below + look.begin, below + look.end)
+            for begin, end in look.seen:
+                sees[rows, begin:end] = True
+            sees[rows, across + look.own : across + look.own + look.end - look.begin] = True
+    return sees
+
+
+@lru_cache(maxsize=8)
+def _mask(
+    looks: tuple[Look, ...], teacher: bool, queries: int, keys: int, cells: int, device: str
+) -> Any:  # a BlockMask
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    sees = frame_mask(looks, teacher, queries, keys).to(device)
+
+    def allowed(_b: Tensor, _h: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return sees[query // cells, key // cells]
+
+    return create_block_mask(allowed, None, None, queries * cells, keys * cells, device=device)
+
+
+@lru_cache(maxsize=1)
+def _flex() -> Any:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    return torch.compile(flex_attention, dynamic=False)

@@ -14,13 +14,11 @@ class Timeline:
     """The T latent frames of one call, cut into chunks: both ways inside a chunk, only back across chunks.
 
     bounds       0 = b0 < b1 < ... = T
-    start        number of the call's first frame in the whole flight
     first_chunk  number of the call's first chunk in the whole flight
     teacher      the batch is [clean | noisy]: a noisy chunk sees itself, and of all chunks before it the clean copy
     """
 
     bounds: tuple[int, ...]
-    start: int = 0
     first_chunk: int = 0
     teacher: bool = False
 

@@ -62,25 +62,25 @@ class SanaWM(nn.Module):
         state: StreamState | None = None,
         save: bool = False,
         teacher: bool = False,
+        numbers: Tensor | None = None,
     ) -> Tensor:
         """The velocity noise - x0, (B, C, T, H, W) in float32.
 
         latents   (B, C, T, H, W); timestep (B, T), 0 to 1000, one a latent frame
         bounds    chunk borders 0 = b0 < b1 < ... = T; without them all frames see each other
         state     of `new_state`: go on where the last call that saved has stopped; save=True keeps this call's frames
-        teacher   the batch is [clean | noisy]: see Timeline. Raises InputError where shapes do not fit together.
+        teacher   the batch is [clean | noisy]: see Timeline
+        numbers   (T,) which of the flight's latent frames these are; by default those that come next
+        Raises InputError where shapes do not fit together.
         """
         B, _, T, rows, columns = dims(latents, "B C T H W", C=self.config.latent_channels)
         dims(timestep, "B T", B=B, T=T)
         dims(cond.camera, "B T numbers", B=B, T=T, numbers=20)
         dims(cond.plucker, "B C T H W", B=B, C=self.config.plucker_channels, T=T, H=rows, W=columns)
-        timeline = Timeline(
-            _checked(bounds, T),
-            start=state.frames if state else 0,
-            first_chunk=state.chunks if state else 0,
-            teacher=teacher,
-        )
-        embedded = self._embed(cond, timeline, state)
+        timeline = Timeline(_checked(bounds, T), first_chunk=state.chunks if state else 0, teacher=teacher)
+        if numbers is None:
+            numbers = torch.arange(T, device=latents.device) + (state.frames if state else 0)
+        embedded = self._embed(cond, numbers, state)
         x = self.x_embedder(latents)
         time = self.t_embedder(timestep)
         time6 = self.t_block(time).unflatten(-1, (6, -1))  # (B, T, 6, C)
@@ -93,7 +93,13 @@ class SanaWM(nn.Module):
         return self.final_layer(x, time).permute(0, 3, 1, 2).unflatten(-1, (rows, columns)).float()
 
     def teacher_forcing(
-        self, past: Tensor, noisy: Tensor, timestep: Tensor, cond: Conditioning, bounds: tuple[int, ...]
+        self,
+        past: Tensor,
+        noisy: Tensor,
+        timestep: Tensor,
+        cond: Conditioning,
+        bounds: tuple[int, ...],
+        numbers: Tensor | None = None,
     ) -> Tensor:
         """The velocity of `noisy` (B, C, T, H, W) at timestep (B, T), each chunk seeing `past` before it.
 
@@ -105,6 +111,7 @@ class SanaWM(nn.Module):
             cond.joined(cond),
             bounds=bounds,
             teacher=True,
+            numbers=numbers,
         )
         return velocity[len(past) :]
 
@@ -112,13 +119,13 @@ class SanaWM(nn.Module):
         """A stream that has not begun."""
         return StreamState([LayerState() for _ in self.blocks], self.config.window, self.config.sink)
 
-    def _embed(self, cond: Conditioning, timeline: Timeline, state: StreamState | None) -> Embedded:
+    def _embed(self, cond: Conditioning, numbers: Tensor, state: StreamState | None) -> Embedded:
         kept = state.embedded if state else {}
         if "text" not in kept:
             kept["text"] = self.attention_y_norm(self.y_embedder(cond.text))
         rows, columns = cond.plucker.shape[-2:]
         with torch.autocast(cond.camera.device.type, enabled=False):
-            at = positions(cond.camera, timeline.start, rows, columns, self.config.head_dim)
+            at = positions(cond.camera, numbers, rows, columns, self.config.head_dim)
         plucker = self.plucker_embedder(cond.plucker)
         return Embedded(kept["text"], cond.text_mask.bool(), plucker, at, (rows, columns))
 
@@ -152,10 +159,17 @@ class Block(nn.Module):
         table = (self.scale_shift_table + time).unsqueeze(3)  # each latent frame has its own noise level
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = table.unbind(2)  # (B, T, 1, C)
         extra = (stream,) if isinstance(self.attn, SoftmaxAttention) else ()
-        x = x + gate_a * self.attn(self.norm(x, shift_a, scale_a), cond.at, timeline, past, save, *extra)
+        x = self.add(
+            x, gate_a, self.attn(self.norm(x, shift_a, scale_a), cond.at, timeline, past, save, *extra)
+        )
         x = x + self.plucker_proj(cond.plucker)
         x = x + self.cross_attn(x, self._prompt(cond, past, save), cond.text_mask)
-        return x + gate_m * self.mlp(self.norm(x, shift_m, scale_m), cond.grid, timeline, past, save)
+        return self.add(x, gate_m, self.mlp(self.norm(x, shift_m, scale_m), cond.grid, timeline, past, save))
+
+    @staticmethod
+    def add(x: Tensor, gate: Tensor, y: Tensor) -> Tensor:
+        """x and y (B, T, S, C), gate (B, T, 1, C)."""
+        return x + gate * y
 
     def _prompt(
         self, cond: Embedded, past: LayerState | None, save: LayerState | None

@@ -47,6 +47,10 @@ class WorldStageConfig:
     no_text_share: float = 0.15
     moved_share: float = 0.5  # of the clips are told poses in a world that is turned and moved ...
     moved_units: float = 4.0  # ... by about so much along each axis, as late in a long flight
+    jump_share: float = (
+        0.5  # of the steps say that the frames after the first come so many latent frames later ...
+    )
+    jump: int = 120  # ... at most: the first frame stays in sight for a minute, and clips are shorter
     from_start_share: float = 0.5  # of the crops shorter than a clip begin with its first frame
     held_out: int = 8  # validation worlds
 
@@ -85,6 +89,7 @@ class WorldStage:
             assert isinstance(block, Block)
             block.norm.compile(fullgraph=True, dynamic=False)
             block.mlp.compile(fullgraph=True, dynamic=False)
+            block.add = torch.compile(block.add, fullgraph=True, dynamic=False)
             block.attn.join = torch.compile(block.attn.join, fullgraph=True, dynamic=False)
 
     def next_batch(self, share: float) -> tuple[Tensor, Conditioning]:
@@ -107,7 +112,11 @@ class WorldStage:
         context = self._chance(B, 1) * config.context_noise * uncertain
         past = flow.add_noise(latents, torch.randn_like(latents), context[:, None, :, None, None])
         latents, past, cond = self._again(latents, past, cond)
-        loss, guess, scalars = self._velocity_loss(latents, past, cond, self._sigma(B, T))
+        numbers = torch.arange(T, device=self.device)
+        numbers[1:] += torch.randint(config.jump + 1, (), device=self.device) * (
+            self._chance() < config.jump_share
+        )
+        loss, guess, scalars = self._velocity_loss(latents, past, cond, self._sigma(B, T), numbers)
         made = torch.cat([latents[:, :, :1], guess[:, :, 1:]], dim=2)  # the first frame is given
         self._made = (latents, made, cond) if self._own else None
         return loss, scalars
@@ -177,7 +186,12 @@ class WorldStage:
         return torch.where(self._chance(B, T) < self.config.sampler_share, asked, spread)
 
     def _velocity_loss(
-        self, latents: Tensor, past: Tensor, cond: Conditioning, sigma: Tensor
+        self,
+        latents: Tensor,
+        past: Tensor,
+        cond: Conditioning,
+        sigma: Tensor,
+        numbers: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """latents (B, C, T, H, W) are predicted from sigma (B, T) of noise; past is what later frames look back at.
 
@@ -185,15 +199,17 @@ class WorldStage:
         """
         noise, level = torch.randn_like(latents), sigma[:, None, :, None, None]
         noisy = flow.add_noise(latents, noise, level)
-        predicted = self._velocity(past, noisy, sigma, cond)
+        predicted = self._velocity(past, noisy, sigma, cond, numbers)
         error = (predicted - flow.velocity(latents, noise)).square().mean((1, 3, 4))  # (B, T)
         parts = {"first_frame": error[:, 0].mean(), "later_frames": error[:, 1:].mean()}
         return error.mean(), flow.clean(noisy, predicted, level).detach(), parts
 
-    def _velocity(self, past: Tensor, noisy: Tensor, sigma: Tensor, cond: Conditioning) -> Tensor:
+    def _velocity(
+        self, past: Tensor, noisy: Tensor, sigma: Tensor, cond: Conditioning, numbers: Tensor | None
+    ) -> Tensor:
         bounds = tuple(range(0, noisy.shape[2] + 1, self.model.config.chunk))
         with self._bf16():
-            return self.model.teacher_forcing(past, noisy, 1000 * sigma, cond, bounds)
+            return self.model.teacher_forcing(past, noisy, 1000 * sigma, cond, bounds, numbers)
 
     def _crop(
         self, items: dict[str, Tensor], which: Tensor, T: int, from_start: bool = False
@@ -233,7 +249,7 @@ class WorldStage:
         }
 
     def _chance(self, *shape: int) -> Tensor:
-        return torch.rand(*shape, device=self.device)
+        return torch.rand(shape, device=self.device)
 
     def _bf16(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
