@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from flythrough.kernels.gdn import prefix, reference
+from flythrough.kernels.gdn import reference
 from tests.interpreter import run_in_interpreter
 
 CASES = [
@@ -70,12 +70,6 @@ def test_the_kernels_are_the_recurrence_on_a_gpu(D: int, case: tuple[int, int, b
 
 def test_the_kernels_are_the_recurrence_in_the_interpreter() -> None:
     run_in_interpreter(__file__)
-
-
-def test_a_scan_is_a_prefix_that_starts_at_zero() -> None:
-    transition, write = inputs(7, 5, 16, begun=False)
-    _, expected = prefix(transition, write, [0] * 7)
-    torch.testing.assert_close(reference.scan(transition, write), expected)
 
 
 def test_a_scan_goes_on_where_the_last_one_stopped() -> None:

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from flythrough.conditioning import Conditioning
 from flythrough.errors import InputError
-from flythrough.kernels.gdn import frame_updates, prefix
+from flythrough.kernels.gdn import frame_updates, scan
 from flythrough.model.config import ModelConfig
 from flythrough.model.embed import RMSNorm
 from flythrough.model.look import Look, frame_mask, look_back
@@ -183,17 +183,13 @@ def test_a_sink_takes_the_place_of_the_oldest_chunk() -> None:
 
 
 def test_the_scan_equals_a_loop_over_frames() -> None:
-    starts = [0, 0, 0, 3, 3, 5, 5, 5, 5]
     k, v = torch.randn(2, 9, 3, 7, 8) / 8, torch.randn(2, 9, 3, 7, 5)
     beta, decay = torch.rand(2, 9, 3, 7), torch.rand(2, 9, 3)
 
-    transition, write = frame_updates(k, v, beta, decay)
-    _, memories = prefix(transition, write, starts)
+    memories = scan(*frame_updates(k, v, beta, decay))
 
     memory = torch.zeros(2, 3, 5, 8)
-    for t, start in enumerate(starts):
-        if t == start:
-            memory = torch.zeros_like(memory)
+    for t in range(9):
         K, V, b = k[:, t].mT, v[:, t].mT, beta[:, t]  # columns are cells
         error = V - decay[:, t, :, None, None] * memory @ K
         memory = decay[:, t, :, None, None] * memory + (error * b[:, :, None]) @ K.mT

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flythrough.kernels.gdn import frame_updates, prefix, scan
+from flythrough.kernels.gdn import frame_updates, scan
 from flythrough.kernels.taps import taps
 from flythrough.kernels.turn import turn
 from flythrough.model.config import ModelConfig
@@ -258,21 +258,30 @@ def _forward(transition: Tensor, write: Tensor, timeline: Timeline, before: Tens
     if not timeline.teacher:
         return scan(transition, write, before)
     half = len(write) // 2
-    clean, chained, own = scan(transition[:half], write[:half]), transition[half:], write[half:]
+    clean, change, own = scan(transition[:half], write[:half]), transition[half:], write[half:]
     begun = torch.cat([torch.zeros_like(clean[:, :1]), clean[:, :-1]], dim=1)  # before each frame
-    if timeline.longest > 1:
-        chained, own = prefix(chained, own, timeline.chunk_starts())
-        begun = begun[:, timeline.chunk_starts()]
-    return torch.cat([clean, begun @ chained + own])
+    if timeline.longest == 1:
+        return torch.cat([clean, begun @ change + own])
+    # a noisy chunk goes on from the clean memory before it, and from there on by itself
+    first = _marked([start for start, _ in timeline.chunks], write)
+    own = torch.where(first, begun @ change + own, own)
+    return torch.cat([clean, scan(change.masked_fill(first, 0), own)])
 
 
 def _backward(transition: Tensor, write: Tensor, timeline: Timeline) -> Tensor:
     """What the chunk's later frames write, from its end backwards, the frame itself not included."""
-    flipped_starts = [timeline.frames - end for end in reversed(timeline.chunk_ends())]
-    states = prefix(transition.flip(1), write.flip(1), flipped_starts)[1].flip(1)
+    last = _marked([end - 1 for _, end in timeline.chunks], write)  # nothing is known before these
+    states = scan(transition.masked_fill(last, 0).flip(1), write.flip(1)).flip(1)
     later = timeline.ahead(states, 1)
     assert later is not None
     return later
+
+
+def _marked(frames: list[int], like: Tensor) -> Tensor:
+    """True at some frames, along axis 1 of like (B, T, A, R, D)."""
+    marks = torch.zeros(like.shape[1], dtype=torch.bool, device=like.device)
+    marks[frames] = True
+    return marks.view(1, -1, 1, 1, 1)
 
 
 def _tail(k: Tensor, before: Tensor | None) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from flythrough.kernels.gdn import reference
-from flythrough.kernels.gdn.reference import frame_updates, prefix
+from flythrough.kernels.gdn.reference import frame_updates
 
 
 def scan(transition: Tensor, write: Tensor, before: Tensor | None = None) -> Tensor:
@@ -21,4 +21,4 @@ def scan(transition: Tensor, write: Tensor, before: Tensor | None = None) -> Ten
     return reference.scan(transition, write, before)
 
 
-__all__ = ["frame_updates", "prefix", "scan"]
+__all__ = ["frame_updates", "scan"]

@@ -25,7 +25,7 @@ def scan(transition: Tensor, write: Tensor, before: Tensor | None = None) -> Ten
     """The memory after every frame: states[:, t] = states[:, t - 1] @ transition[:, t] + write[:, t].
 
     transition (B, T, A, D, D), write (B, T, A, R, D); before (B, A, R, D), the memory that frame 0 finds, or zeros.
-    Returns states (B, T, A, R, D). One small product a frame: on a CPU at most a tenth of the time of `prefix`.
+    Returns states (B, T, A, R, D). One small product a frame.
     """
     states: list[Tensor] = []
     for change, new in zip(transition.unbind(1), write.unbind(1), strict=True):
@@ -35,27 +35,3 @@ def scan(transition: Tensor, write: Tensor, before: Tensor | None = None) -> Ten
         states.append(new)
         before = new
     return torch.stack(states, dim=1)
-
-
-def prefix(transition: Tensor, write: Tensor, starts: list[int]) -> tuple[Tensor, Tensor]:
-    """Chain frames: at t the result stands for all frames from starts[t] to t, in that order.
-
-    transition (B, T, A, D, D), write (B, T, A, R, D); starts[t] <= t, the same within a segment.
-    Returns both in the same shapes. The number of rounds is the logarithm of the longest segment.
-    """
-    longest = max(t - start for t, start in enumerate(starts)) + 1
-    lag = 1
-    while lag < longest:
-        whole = all(t - lag >= start for t, start in enumerate(starts) if t >= lag)
-        earlier_transition, earlier_write = transition[:, :-lag], write[:, :-lag]
-        here = transition[:, lag:]
-        new_write = torch.cat([write[:, :lag], earlier_write @ here + write[:, lag:]], dim=1)
-        new_transition = torch.cat([transition[:, :lag], earlier_transition @ here], dim=1)
-        if not whole:
-            has = torch.tensor([t - lag >= start for t, start in enumerate(starts)], device=write.device)
-            has = has.view(1, -1, 1, 1, 1)
-            new_write = torch.where(has, new_write, write)
-            new_transition = torch.where(has, new_transition, transition)
-        transition, write = new_transition, new_write
-        lag *= 2
-    return transition, write
