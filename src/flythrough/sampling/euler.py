@@ -26,3 +26,50 @@ def sample_euler(velocity: Velocity, x: Tensor, sigmas: Tensor, held: Tensor) ->
         v = velocity(x, now)
         yield x - now[:, None, None] * v
         x = x + (after - now)[:, None, None] * v
+
+
+@torch.no_grad()
+def sample_staggered(
+    velocity: Callable[[Tensor, Tensor, tuple[int, ...]], Tensor],
+    x: Tensor,
+    sigmas: Tensor,
+    held: Tensor,
+    starts: tuple[int, ...],
+    interval: float | None = None,
+) -> Iterator[Tensor]:
+    """As sample_euler, for a chunk-causal model: each chunk begins some steps after the one before it.
+
+    velocity  of the first n latent frames of x, their sigma (n,) and the bounds of their chunks 0 .. n
+    starts    where chunks start, the first at 0
+    interval  share of a chunk's steps after which the next one begins; one over the number of chunks by default
+    Later chunks are not asked about before they begin, nor earlier ones changed once they are clean.
+    Source: the chunk-causal teacher's sampler of SANA-WM, arXiv 2605.15178.
+    """
+    steps, T = len(sigmas) - 1, x.shape[2]
+    ends = (*starts[1:], T)
+    begins = [int(chunk * (interval or 1 / len(starts)) * steps) for chunk in range(len(starts))]
+    chunk_of = torch.tensor(
+        [chunk for chunk, (a, b) in enumerate(zip(starts, ends, strict=True)) for _ in range(a, b)]
+    )
+    begin_of = torch.tensor(begins)[chunk_of]  # (T,)
+    sigmas, clean = sigmas.to(x), x
+    for step in range(begins[-1] + steps):
+        chunks = sum(begin <= step for begin in begins)
+        n = ends[chunks - 1]
+        taken = (step - begin_of[:n]).clamp(max=steps).to(x.device)
+        now, after = (torch.where(held[:n], 0.0, sigmas[(taken + more).clamp(max=steps)]) for more in (0, 1))
+        v = velocity(x[:, :, :n], now, (*starts[:chunks], n))
+        clean = torch.cat([x[:, :, :n] - now[:, None, None] * v, x[:, :, n:]], dim=2)
+        yield clean
+        x = torch.cat([x[:, :, :n] + (after - now)[:, None, None] * v, x[:, :, n:]], dim=2)
+
+
+def chunk_starts(frames: int, chunk: int) -> tuple[int, ...]:
+    """Where the chunks of a teacher start: the first has a frame more, and the last takes what is left over.
+
+    Source: NVlabs/Sana's first_chunk_plus_one split.
+    """
+    if frames <= chunk + 1:
+        return (0,)
+    starts = [0, *range(chunk + 1, frames, chunk)]
+    return tuple(starts[:-1] if frames - starts[-1] < chunk else starts)

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from flythrough.conditioning import Conditioning
 from flythrough.model.transformer import SanaWM
-from flythrough.sampling.euler import Velocity
 
 
 def guided(
     model: SanaWM, cond: Conditioning, negative: Conditioning | None, guidance_scale: float
-) -> Velocity:
+) -> Callable[..., Tensor]:
     """Away from `negative`, towards `cond`: v = v_neg + scale (v_pos - v_neg), in one batch [negative, positive].
 
-    Without a negative, or with a scale of 1, the model is asked once. Source: arXiv 2207.12598.
+    Returns a velocity of x (B, C, n, H, W), sigma (n,) and, if wanted, chunk bounds 0 .. n, for the first n latent
+    frames. Without a negative, or with a scale of 1, the model is asked once. Source: arXiv 2207.12598.
     """
-    if negative is None or guidance_scale == 1:
-        return lambda x, sigma: model(x, _timesteps(sigma, len(x)), cond)
-    both = negative.joined(cond)
+    alone = negative is None or guidance_scale == 1
+    told = cond if alone or negative is None else negative.joined(cond)
 
-    def velocity(x: Tensor, sigma: Tensor) -> Tensor:
-        v = model(torch.cat([x, x]), _timesteps(sigma, 2 * len(x)), both)
+    def velocity(x: Tensor, sigma: Tensor, bounds: tuple[int, ...] | None = None) -> Tensor:
+        now = told.frames(slice(x.shape[2]))
+        both = x if alone else torch.cat([x, x])
+        v = model(both, (1000 * sigma).expand(len(both), -1), now, bounds=bounds)
+        if alone:
+            return v
         away, towards = v.chunk(2)
         return away + guidance_scale * (towards - away)
 
     return velocity
-
-
-def _timesteps(sigma: Tensor, batch: int) -> Tensor:
-    return (1000 * sigma).expand(batch, -1)
