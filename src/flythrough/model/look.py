@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from flythrough.kernels import fast_for
+
 
 @dataclass(frozen=True)
 class Look:
@@ -33,7 +35,7 @@ def look_back(
     On a GPU that trains, all chunks are one call: flex_attention skips what the mask hides, and it makes no copy of
     the keys for every chunk.
     """
-    if q.is_cuda and torch.is_grad_enabled() and len(looks) > 1:
+    if torch.is_grad_enabled() and len(looks) > 1 and fast_for(q):
         return _all_at_once(q, k, v, looks, teacher, scale)
     return torch.cat(
         [_attend((q[:, o.begin : o.end], *_keys(k, v, o, teacher)), scale) for o in looks], dim=1

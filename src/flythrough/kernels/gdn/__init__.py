@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import torch
 from torch import Tensor
 
+from flythrough.kernels import fast_for
 from flythrough.kernels.gdn import reference
 from flythrough.kernels.gdn.reference import frame_updates
 
 
 def scan(transition: Tensor, write: Tensor, before: Tensor | None = None) -> Tensor:
     """As reference.scan, which says what it is; on a GPU by Triton kernels."""
-    if write.is_cuda and write.dtype == torch.float32 and find_spec("triton") is not None:
+    if write.dtype == torch.float32 and fast_for(write):
         from flythrough.kernels.gdn import triton
 
         if write.shape[-1] <= triton.LARGEST:

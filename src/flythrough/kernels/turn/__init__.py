@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from torch import Tensor
 
+from flythrough.kernels import fast_for
 from flythrough.kernels.turn import reference
 
 
@@ -20,7 +19,7 @@ def turn(
     shrink: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
     """As reference.turn, which says what it is; on a GPU by a Triton kernel."""
-    if x.is_cuda and find_spec("triton") is not None:
+    if fast_for(x):
         from flythrough.kernels.turn import triton
 
         return triton.turn(x, cos, sin, matrix, relu=relu, scale=scale, shrink=shrink)
