@@ -25,11 +25,16 @@ class Opening:
 
     latent     (1, C, 1, h, w) float32: the first frame, encoded and normalised
     text       (1, L, Ct) float32 token states of the prompt, and text_mask (1, L) bool
+    negative_text, negative_mask  the same of what should not be there, for models that are guided
+    refiner_text                  (1, L', Cr) what the second stage is told of the prompt
     """
 
     latent: Tensor
     text: Tensor
     text_mask: Tensor
+    negative_text: Tensor | None = None
+    negative_mask: Tensor | None = None
+    refiner_text: Tensor | None = None
 
 
 class Session:

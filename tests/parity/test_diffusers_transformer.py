@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,10 +19,9 @@ TOLERANCE = 1e-4
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_rounded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _nothing_is_rounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The peer rounds what enters softmax attention to bfloat16, in a float32 model too."""
     monkeypatch.setattr(torch.Tensor, "bfloat16", lambda self: self)
-    yield
 
 
 def peer(depth: int, heads: int, head_dim: int, channels: int, captions: int) -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from flythrough.model.config import ModelConfig
 from flythrough.model.state import LayerState
 from flythrough.model.timeline import Timeline
+
+AT_ONCE = 2**28  # elements of the expanded tokens
 
 
 class Conv(nn.Module):
@@ -44,11 +47,11 @@ class GLUMBConvTemp(nn.Module):
         save: LayerState | None,
     ) -> Tensor:
         """x (B, T, S, C), S cells of a grid (rows, columns)."""
-        expanded = functional.silu(
-            functional.linear(x, self.inverted_conv.matrix, self.inverted_conv.conv.bias)
-        )
-        gated, gate = self._neighbours(expanded, grid).chunk(2, dim=-1)
-        u = functional.linear(gated * functional.silu(gate), self.point_conv.matrix)
+        if torch.is_grad_enabled():
+            u = self._inside_frames(x, grid)
+        else:  # a minute at full size would be gigabytes here, and over 2**31 elements with guidance
+            frames = max(1, AT_ONCE // (len(x) * x.shape[2] * self.inverted_conv.conv.out_channels))
+            u = torch.cat([self._inside_frames(part, grid) for part in x.split(frames, dim=1)], dim=1)
         before, here, after = self.t_conv.weight.squeeze(-1).unbind(-1)  # (C, C) each
         out = u + functional.linear(u, here)
         out = out + functional.linear(timeline.behind(u, 1, past.mlp_tail if past else None), before)
@@ -58,6 +61,14 @@ class GLUMBConvTemp(nn.Module):
         if save is not None:
             save.mlp_tail = u[:, -1:].clone()
         return out
+
+    def _inside_frames(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
+        """The part that does not look at other frames, (B, T, S, C)."""
+        expanded = functional.silu(
+            functional.linear(x, self.inverted_conv.matrix, self.inverted_conv.conv.bias)
+        )
+        gated, gate = self._neighbours(expanded, grid).chunk(2, dim=-1)
+        return functional.linear(gated * functional.silu(gate), self.point_conv.matrix)
 
     def _neighbours(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
         """The depthwise 3x3 convolution of every frame; tokens are an image in channels-last memory already."""

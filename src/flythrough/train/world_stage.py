@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from flythrough import flow
+from flythrough.compile import compile_blocks
 from flythrough.conditioning import CameraEncoding, Conditioning, encode_camera
-from flythrough.model.transformer import Block, SanaWM
+from flythrough.model.transformer import SanaWM
 from flythrough.sampling.chunks import sample_chunk
 from flythrough.text.base import TextEncoder
 from flythrough.train.data import (
@@ -81,16 +82,8 @@ class WorldStage:
         self._held_out = self._encode(self._truth)
 
     def compile(self) -> None:
-        """Compile what is elementwise or nearly so; the rest has kernels of its own or is made of large products.
-
-        Whole blocks take minutes to compile and come out slower.
-        """
-        for block in self.model.blocks:
-            assert isinstance(block, Block)
-            block.norm.compile(fullgraph=True, dynamic=False)
-            block.mlp.compile(fullgraph=True, dynamic=False)
-            block.add = torch.compile(block.add, fullgraph=True, dynamic=False)
-            block.attn.join = torch.compile(block.attn.join, fullgraph=True, dynamic=False)
+        """Compile the model's parts for the one shape that training has."""
+        compile_blocks(self.model)
 
     def next_batch(self, share: float) -> tuple[Tensor, Conditioning]:
         self._own = share >= self.config.own_context_from
