@@ -269,6 +269,44 @@ def train_world(
 
 
 @app.command()
+def verify(
+    folder: Annotated[Path, Argument(help="Golden vectors: a folder of cases, or one case.")],
+    device: Device = None,
+    dtype: Annotated[str, Option(help="float32, bfloat16 or float16.")] = "float32",
+    kernels: Annotated[str, Option(help="auto, or reference: plain torch on a GPU too.")] = "auto",
+) -> None:
+    """Check this machine, or converted weights, against what other implementations computed."""
+    from contextlib import nullcontext
+
+    from rich.table import Table
+
+    from flythrough import verify as golden
+    from flythrough.kernels import references
+    from flythrough.tensors import device_named, dtype_named
+
+    if kernels not in ("auto", "reference"):
+        raise InputError(f"kernels is {kernels!r}; it must be auto or reference")
+    machine = golden.Machine(device_named(device), dtype_named(dtype))
+    cases = golden.found(folder)
+    table = Table("case", "output", "error", "tolerance", "")
+    results = []
+    with references() if kernels == "reference" else nullcontext():
+        for case in cases:
+            for result in golden.run(case, machine):
+                results.append(result)
+                verdict = "pass" if result.passed else "FAIL"
+                table.add_row(
+                    result.case, result.output, f"{result.error:.1e}", f"{result.tolerance:.0e}", verdict
+                )
+    _console(least_width=100).print(table)
+    failed = sum(not result.passed for result in results)
+    where = f"{machine.device}, {dtype}, kernels {kernels}"
+    print(f"{len(results) - failed} of {len(results)} outputs of {len(cases)} cases pass ({where})")
+    if failed:
+        sys.exit(1)
+
+
+@app.command()
 def version() -> None:
     """Print versions, as a report of a fault needs them."""
     import platform

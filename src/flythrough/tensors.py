@@ -64,3 +64,11 @@ def device_named(name: str | None) -> torch.device:
     except (RuntimeError, AssertionError):
         raise InputError(f"device is {name!r}, which this machine does not have; cpu always works") from None
     return device
+
+
+def dtype_named(name: str) -> torch.dtype:
+    """A floating-point type by its name; raises InputError for others."""
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if name not in known:
+        raise InputError(f"dtype is {name!r}; it must be {', '.join(known)}")
+    return known[name]
