@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -67,7 +68,13 @@ def generate(
     steps: Annotated[
         int | None, Option(help="Denoising steps a chunk; the model's own number by default.")
     ] = None,
-    fov: Fov = 70.0,
+    fov: Annotated[
+        float | None,
+        Option(help="Horizontal field of view in degrees; by default what the picture's EXIF says, else 70."),
+    ] = None,
+    intrinsics: Annotated[
+        Path | None, Option(help="fx fy cx cy in pixels of the picture: .npy (4), (3, 3), (F, 4), (F, 3, 3).")
+    ] = None,
     contact_sheet: Annotated[
         bool, Option("--contact-sheet", help="Also write a picture of the whole clip.")
     ] = False,
@@ -82,7 +89,7 @@ def generate(
 
     check_writable(out, (".mp4",))
     plan = Pipeline.check(model)
-    path = _parsed(camera, keys, frames, fov, plan.height, plan.width)
+    path = _lens_of(image, fov, intrinsics, plan.height, plan.width)(camera, keys, frames)
     shot = Shot(camera=path, prompt=prompt, image=image, seed=seed, steps=steps)
     pipeline = (
         Pipeline.random(model, seed, device=device) if random_weights else Pipeline.load(model, device=device)
@@ -347,14 +354,53 @@ def _fail(message: str) -> Never:
     sys.exit(2)
 
 
+def _lens_of(
+    image: Path | None, fov: float | None, intrinsics: Path | None, height: int, width: int
+) -> Callable[[str, str, int | None], CameraPath]:
+    """How to parse a path for a picture of which something may be known: its intrinsics, or its EXIF.
+
+    What is known is in the picture's own pixels, so the path is made for its size and then cut as the picture is.
+    """
+    from flythrough.media import exif_fov_deg, load_image
+
+    if fov is not None and intrinsics is not None:
+        raise InputError("both a field of view and intrinsics were given; one of them is enough")
+    if image is None or fov is not None:
+        if intrinsics is not None:
+            raise InputError("intrinsics are in pixels of a picture; give it too, with --image")
+        wide = 70.0 if fov is None else fov
+        return lambda text, keys, frames: _parsed(text, keys, frames, wide, height, width)
+    rows, columns = load_image(image).shape[:2]
+    along = exif_fov_deg(image) if intrinsics is None else None
+    if along is not None:
+        across = min(rows, columns) / max(rows, columns) if rows > columns else 1.0
+        wide = math.degrees(2 * math.atan(across * math.tan(math.radians(along / 2))))
+        _say(f"the picture's EXIF says that its lens sees {wide:.0f} degrees")
+    elif intrinsics is None:
+        return lambda text, keys, frames: _parsed(text, keys, frames, 70.0, height, width)
+    else:
+        wide = 70.0
+    return lambda text, keys, frames: _parsed(text, keys, frames, wide, rows, columns, intrinsics).fitted(
+        height, width
+    )
+
+
 def _parsed(
-    text: str, keys: str, frames: int | None, fov: float, height: int = 256, width: int = 448
+    text: str,
+    keys: str,
+    frames: int | None,
+    fov: float,
+    height: int = 256,
+    width: int = 448,
+    intrinsics: Path | None = None,
 ) -> CameraPath:
     """The path, with a word on the screen about what a user may not expect of it."""
     from flythrough.camera.motion import warnings
     from flythrough.camera.path import CameraPath
 
-    path = CameraPath.parse(text, frames=frames, height=height, width=width, fov_deg=fov, keys=keys)
+    path = CameraPath.parse(
+        text, frames=frames, height=height, width=width, fov_deg=fov, keys=keys, intrinsics=intrinsics
+    )
     if frames is not None and path.frames < frames:
         _say(f"the path has {path.frames} frames, so that is all there will be of the {frames}")
     for warning in warnings(path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import warnings
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from flythrough.camera.intrinsics import centre_crop
 from flythrough.errors import InputError
@@ -48,6 +49,27 @@ def load_image(path: str | Path) -> Picture:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: it cannot be read as a picture ({_line(error)})") from None
+
+
+def exif_fov_deg(path: str | Path) -> float | None:
+    """The field of view along the longer side that a photograph's EXIF states, in degrees; None where it does not.
+
+    From the focal length on 35 mm film, whose frame's diagonal is 43.27 mm, or else from the focal length and the
+    sensor's pixels a millimetre.
+    """
+    with Image.open(path) as image:
+        long, short = max(image.size), min(image.size)
+        exif = image.getexif().get_ifd(ExifTags.IFD.Exif)
+    tag = ExifTags.Base
+    try:
+        if film := float(exif.get(tag.FocalLengthIn35mmFilm, 0)):
+            focal = film * math.hypot(long, short) / math.hypot(36, 24)
+        else:
+            unit = {2: 25.4, 3: 10.0, 4: 1.0}[int(exif.get(tag.FocalPlaneResolutionUnit, 2))]
+            focal = float(exif.get(tag.FocalLength, 0)) * float(exif.get(tag.FocalPlaneXResolution, 0)) / unit
+    except (TypeError, ValueError, KeyError, ZeroDivisionError):
+        return None
+    return math.degrees(2 * math.atan(long / (2 * focal))) if focal > 0 else None
 
 
 def fit(image: Picture, height: int, width: int) -> Picture:

@@ -13,6 +13,7 @@ from flythrough.media import (
     ContactSheet,
     VideoWriter,
     check_writable,
+    exif_fov_deg,
     fit,
     load_image,
     read_metadata,
@@ -143,6 +144,24 @@ def test_a_bad_picture_gets_one_sentence(tmp_path: Path, fault: str) -> None:
         load_image(path)
 
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tags", "fov"),
+    [
+        ({0xA405: 28}, 65.5),  # on 35 mm film 36 x 24; here the picture is 3:2 too
+        ({0x920A: 6.0, 0xA20E: 200.0, 0xA210: 4}, 53.1),  # 6 mm at 200 pixels a mm, 1200 pixels wide
+        ({}, None),
+        ({0xA405: 0}, None),
+    ],
+)
+def test_a_photographs_exif_tells_its_field_of_view(
+    tmp_path: Path, tags: dict[int, float], fov: float | None
+) -> None:
+    photo, exif = tmp_path / "photo.jpg", Image.Exif()
+    exif.get_ifd(0x8769).update(tags)
+    Image.new("RGB", (1200, 800)).save(photo, exif=exif)
+    assert exif_fov_deg(photo) == (None if fov is None else pytest.approx(fov, abs=0.1))
 
 
 def test_fit_cuts_at_the_centre() -> None:
