@@ -1,0 +1,82 @@
+"""The 2.6B transformer: one forward over a whole clip, and the stream that makes it chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from flythrough.bench.clock import Timing, measure
+from flythrough.compile import compile_blocks
+from flythrough.conditioning import Conditioning
+from flythrough.model.transformer import SanaWM
+from flythrough.presets import PRESETS
+
+ROWS, COLUMNS, TEXT = 22, 40, 300  # 704 x 1280 pixels
+TFLOP_121 = 1546  # of a forward over 121 latent frames, products counted once
+
+
+def inputs(T: int, device: torch.device, batch: int = 1) -> tuple[Tensor, Tensor, Conditioning]:
+    """Random latents, timesteps and conditioning of T latent frames at the official size."""
+    c2w = torch.eye(4).expand(batch, T, 4, 4).clone()
+    c2w[..., 2, 3] = torch.arange(T) * 0.2
+    lens = torch.tensor([20.0, 20.0, 20.0, 11.0]).expand(batch, T, 4)
+    cond = Conditioning(
+        text=torch.randn(batch, TEXT, 2304, device=device, dtype=torch.bfloat16),
+        text_mask=torch.ones(batch, TEXT, dtype=torch.bool, device=device),
+        camera=torch.cat([c2w.flatten(2), lens], -1).to(device),
+        plucker=torch.randn(batch, 48, T, ROWS, COLUMNS, device=device),
+    )
+    latents = torch.randn(batch, 128, T, ROWS, COLUMNS, device=device)
+    return latents, torch.full((batch, T), 700.0, device=device), cond
+
+
+def official(device: torch.device) -> SanaWM:
+    """The 2.6B transformer with random weights in bfloat16."""
+    from flythrough.randomness import random_module
+
+    return random_module(lambda: SanaWM(PRESETS["sana-wm"].model), device, torch.bfloat16)
+
+
+@torch.inference_mode()
+def forwards(T: int, device: torch.device, *, compiled: bool, peers: bool) -> Iterator[tuple[str, Timing]]:
+    """(who, timing) of one bidirectional forward over T latent frames, batch 1."""
+    latents, timestep, cond = inputs(T, device)
+    model = official(device)
+    yield "flythrough", measure(lambda: model(latents, timestep, cond), device)
+    if compiled:
+        compile_blocks(model)
+        yield "flythrough, compiled", measure(lambda: model(latents, timestep, cond), device)
+    del model
+    torch.cuda.empty_cache()
+    if not peers:
+        return
+    theirs = peer(device)
+    call = peer_call(theirs, latents, timestep, cond)
+    yield "diffusers", measure(call, device)
+    if compiled:
+        for block in theirs.blocks:
+            block.compile()
+        yield "diffusers, blocks compiled", measure(call, device)
+
+
+def peer(device: torch.device) -> Any:
+    """diffusers' transformer at the official size, with random weights in bfloat16."""
+    from diffusers.models.transformers.transformer_sana_wm import SanaWMTransformer3DModel
+
+    with device:
+        return SanaWMTransformer3DModel().to(torch.bfloat16).eval().requires_grad_(False)
+
+
+def peer_call(model: Any, latents: Tensor, timestep: Tensor, cond: Conditioning) -> Any:
+    return lambda: model(
+        hidden_states=latents.bfloat16(),
+        timestep=timestep[:, None],
+        encoder_hidden_states=cond.text[:, None],
+        encoder_attention_mask=cond.text_mask.long(),
+        camera_conditions=cond.camera.bfloat16(),
+        chunk_plucker=cond.plucker.bfloat16(),
+        return_dict=False,
+    )[0]
