@@ -86,7 +86,7 @@ def open_part(path: Path, part: str) -> Checkpoint:
 def load_transformer(
     path: Path, config: ModelConfig, *, device: torch.device | None = None, dtype: torch.dtype | None = None
 ) -> SanaWM:
-    """The transformer of any published layout, filled tensor by tensor; see parameters.fill for errors."""
+    """The transformer of any published layout, filled tensor by tensor; float32 by default. See parameters.fill."""
     checkpoint = open_part(path, "transformer")
     with torch.device("meta"):
         model = SanaWM(config)
@@ -104,9 +104,21 @@ def our_name(name: str) -> str | None:
     return name
 
 
+def nvlabs_tensors(model: SanaWM) -> dict[str, Tensor]:
+    """All tensors of a release by its names: ours, and the buffer of every block that nobody reads."""
+    gate = torch.zeros(1, dtype=next(model.parameters()).dtype)
+    gates = {f"blocks.{number}{UNUSED_GATE}": gate.clone() for number in range(model.config.depth)}
+    return model.state_dict() | gates
+
+
+def diffusers_tensors(model: SanaWM) -> dict[str, Tensor]:
+    """The same by the names of diffusers' SanaWMTransformer3DModel."""
+    return {_diffusers_name(name): tensor for name, tensor in nvlabs_tensors(model).items()}
+
+
 def save_nvlabs(model: SanaWM, path: Path) -> None:
     """Write one safetensors file as NVlabs/Sana publishes and loads it; whole or not at all."""
-    parameters.write(_published(model), path)
+    parameters.write(nvlabs_tensors(model), path)
 
 
 def save_diffusers(model: SanaWM, folder: Path, config: dict[str, Any] | None = None) -> None:
@@ -114,22 +126,17 @@ def save_diffusers(model: SanaWM, folder: Path, config: dict[str, Any] | None = 
 
     config  entries of config.json beyond, or instead of, those that follow from the model's shape
     """
-    tensors = {}
-    for name, tensor in _published(model).items():
-        for theirs, ours in DIFFUSERS_NAMES.items():
-            if name.startswith(ours):
-                name = theirs + name.removeprefix(ours)
-        tensors[name] = tensor
-    parameters.write(tensors, folder / DIFFUSERS_WEIGHTS, {"format": "pt"})
+    parameters.write(diffusers_tensors(model), folder / DIFFUSERS_WEIGHTS, {"format": "pt"})
     temporary = folder / "config.json.part"
     temporary.write_text(json.dumps(_diffusers_config(model.config) | (config or {}), indent=2) + "\n")
     os.replace(temporary, folder / "config.json")
 
 
-def _published(model: SanaWM) -> dict[str, Tensor]:
-    gate = torch.zeros(1, dtype=next(model.parameters()).dtype)
-    gates = {f"blocks.{number}{UNUSED_GATE}": gate.clone() for number in range(model.config.depth)}
-    return model.state_dict() | gates
+def _diffusers_name(name: str) -> str:
+    for theirs, ours in DIFFUSERS_NAMES.items():
+        if name.startswith(ours):
+            return theirs + name.removeprefix(ours)
+    return name
 
 
 def _diffusers_config(config: ModelConfig) -> dict[str, Any]:
