@@ -34,6 +34,8 @@ train_app = Typer(help="Train mini's parts from recipes.", no_args_is_help=True)
 app.add_typer(camera_app, name="camera")
 app.add_typer(worlds_app, name="worlds")
 app.add_typer(train_app, name="train")
+models_app = Typer(help="Official weights: get them, see them, delete them.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
 
 STOPPED = 130  # the exit code of Ctrl-C
 
@@ -51,6 +53,9 @@ TextFolder = Annotated[
 Minutes = Annotated[float | None, Option(help="Stop after so much time, even if the recipe asks for more.")]
 Start = Annotated[Path | None, Option(help="Weights to begin with.")]
 Compile = Annotated[bool, Option("--compile", help="Compile: faster after the first minute.")]
+Home = Annotated[Path | None, Option(help="Where weights are kept, instead of the user's data folder.")]
+Yes = Annotated[bool, Option("--yes", help="Go on without asking.")]
+ReleaseName = Annotated[str, Argument(help="A release; `flythrough models list` names them.")]
 RunFolder = Annotated[Path, Option("--out", help="The folder of the run: checkpoints, log, weights.")]
 
 
@@ -313,6 +318,59 @@ def verify(
         sys.exit(1)
 
 
+@models_app.command("pull")
+def models_pull(
+    name: ReleaseName,
+    parts: Annotated[
+        str | None,
+        Option(help="Parts by name, with commas, or all; by default those the model cannot do without."),
+    ] = None,
+    home: Home = None,
+    endpoint: Annotated[str, Option(help="Where to get them.")] = "https://huggingface.co",
+    yes: Yes = False,
+) -> None:
+    """Get a release's weights. Stopped or broken, the same command goes on where it was."""
+    from flythrough import hub
+    from flythrough.hub.words import about_plan
+
+    chosen = None if parts is None else [part.strip() for part in parts.split(",")]
+    plan = hub.plan(name, chosen, home=home, endpoint=endpoint)
+    print(about_plan(plan), flush=True)
+    if plan.missing:
+        _confirm("Get these files, under these terms?", yes)
+        with _bar("pulling", plan.bytes_needed / 1e6, "MB") as advance:
+            hub.pull(plan, lambda _, count: advance(count / 1e6))
+    print(f"{name}: {', '.join(plan.parts)} here")
+
+
+@models_app.command("list")
+def models_list(home: Home = None) -> None:
+    """Say which releases there are, and what of them is here."""
+    from flythrough.hub.words import about_all
+
+    print(about_all(home))
+
+
+@models_app.command("show")
+def models_show(name: ReleaseName, home: Home = None) -> None:
+    """Show a release's files, their hashes and the terms of each part."""
+    from flythrough.hub.words import about
+
+    print(about(name, home))
+
+
+@models_app.command("rm")
+def models_rm(name: ReleaseName, home: Home = None, yes: Yes = False) -> None:
+    """Delete a release's weights, but for what another release here needs too."""
+    from flythrough import hub
+    from flythrough.hub.store import removable
+
+    files = removable(name, home)
+    if files:
+        _confirm(f"Delete {len(files)} files in {home or hub.default_home()}?", yes)
+    print(f"{name}: {hub.remove(name, home) / 1e9:.1f} GB freed")
+
+
 @app.command()
 def version() -> None:
     """Print versions, as a report of a fault needs them."""
@@ -436,6 +494,16 @@ def _train(steps: Generator[TrainProgress], weights: Path) -> None:
     print(f"{weights}: trained")
 
 
+def _confirm(question: str, yes: bool) -> None:
+    """Go on if told to, or if a person says so."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError(f"{question} Nobody is here to answer; --yes goes on without asking")
+    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        raise InputError("nothing was changed")
+
+
 def _say(text: str) -> None:
     print(f"note: {text}", file=sys.stderr)
 
@@ -504,7 +572,7 @@ def _progress(unit: str) -> Any:
 
 
 @contextmanager
-def _bar(label: str, total: int, unit: str) -> Iterator[Any]:
+def _bar(label: str, total: float, unit: str) -> Iterator[Any]:
     """One progress bar; yields advance(count)."""
     with _progress(unit) as progress:
         task = progress.add_task(label, total=total)
