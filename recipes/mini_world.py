@@ -12,7 +12,7 @@ recipe = WorldRecipe(
     stage=WorldStageConfig(
         clips=ClipConfig(frames=161, clips_per_world=2, worlds_per_batch=4, workers=12),
         encoding=mini.camera_encoding,
-        sigmas=mini.sigmas,
+        sigmas=tuple(mini.sampling.sigmas().tolist()),
         lengths=((0.0, 21),),  # all ten seconds at once: one shape to compile
         batch=8,
     ),

@@ -10,35 +10,51 @@ import numpy as np
 import torch
 from torch import nn
 
-from flythrough import __version__, parameters
+from flythrough import __version__, grid, parameters
 from flythrough.camera.path import CameraPath
+from flythrough.clip import decoded, sample_clip
 from flythrough.errors import InputError, WeightsError
 from flythrough.media import Film, Picture, fit
 from flythrough.model.transformer import SanaWM
 from flythrough.presets import Preset, preset
+from flythrough.randomness import random_module
+from flythrough.refinement import Refinement
+from flythrough.refiner.transformer import LTX2Refiner
 from flythrough.session import Opening, Session, to_video
 from flythrough.shot import Shot
 from flythrough.tensors import best_dtype, device_named
-from flythrough.text.base import TextEncoder
+from flythrough.text.base import Reader
+from flythrough.vae.base import VideoVAE
+from flythrough.vae.ltx2 import LTX2VAE
+from flythrough.vae.ltx2_config import LTX2VAEConfig
 from flythrough.vae.mini import MiniVAE
+from flythrough.words import MiniReader, RandomReader
+
+Progress = Callable[[str, int, int], None]  # what is being done, how much of it, of how much
 
 
 class Pipeline:
     """Load once, generate often.
 
     pipeline = Pipeline.load("mini")
-    for frames in pipeline.generate(shot):  # (n, H, W, 3) uint8, chunk by chunk
+    for frames in pipeline.generate(shot):  # (n, H, W, 3) uint8, piece by piece
         ...
     """
 
     def __init__(
-        self, name: str, preset: Preset, model: SanaWM, vae: MiniVAE, device: torch.device, dtype: torch.dtype
+        self,
+        name: str,
+        preset: Preset,
+        model: SanaWM,
+        vae: VideoVAE,
+        read: Reader,
+        device: torch.device,
+        dtype: torch.dtype,
+        refiner: LTX2Refiner | None = None,
     ) -> None:
+        """model, vae and refiner are on the device; read turns a prompt and what should not be there into words."""
         self.name, self.preset, self.device, self.dtype = name, preset, device, dtype
-        self.model, self.vae = _settled(model, device, dtype), _settled(vae, device, dtype)
-        self.vae.to(memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]
-        self.text_folder: Path | None = None
-        self._text: TextEncoder | None = None
+        self.model, self.vae, self.refiner, self.read = model, vae, refiner, read
 
     @classmethod
     def load(
@@ -58,12 +74,15 @@ class Pipeline:
         if folder is None:
             raise WeightsError(f"the weights of {name} are not part of this version; mini's are")
         where = device_named(device)
+        numbers = dtype or best_dtype(where)
         world, vae = SanaWM(plan.model), MiniVAE(plan.vae)
         parameters.load(world, folder / "model.safetensors")
         parameters.load(vae, folder / "vae.safetensors")
-        pipeline = cls(name, plan, world, vae, where, dtype or best_dtype(where))
-        pipeline.text_folder = text_folder
-        return pipeline
+        vae.to(memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]
+        read = MiniReader(text_folder, where)
+        return cls(
+            name, plan, _settled(world, where, numbers), _settled(vae, where, numbers), read, where, numbers
+        )
 
     @classmethod
     def random(
@@ -73,14 +92,28 @@ class Pipeline:
         *,
         device: str | None = None,
         dtype: torch.dtype | None = None,
+        refine: bool = True,
     ) -> Pipeline:
-        """A model with random weights: it flies, but shows noise. For tests and timing."""
-        where = device_named(device)
-        plan = preset(model)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            world, vae = SanaWM(plan.model), MiniVAE(plan.vae)
-        return cls(f"{model}, random weights", plan, world, vae, where, dtype or best_dtype(where))
+        """A model of any size with random weights: it flies, but shows noise. For speed, memory and plumbing.
+
+        Of a full-size model the text encoders are left out, and prompts become random words.
+        """
+        where, plan = device_named(device), preset(model)
+        numbers = dtype or best_dtype(where)
+        world = random_module(lambda: SanaWM(plan.model), where, numbers, seed)
+        refiner = None
+        if isinstance(plan.vae, LTX2VAEConfig):
+            vae = random_module(lambda: LTX2VAE(plan.vae), where, numbers, seed)
+            vae.to(memory_format=torch.channels_last_3d)
+            read: Reader = RandomReader(plan, where, numbers, seed)
+            if refine and plan.refining is not None:
+                refiner = random_module(lambda: LTX2Refiner(plan.refining.model), where, numbers, seed)
+        else:
+            vae, read = (
+                random_module(lambda: MiniVAE(plan.vae), where, numbers, seed),
+                MiniReader(None, where),
+            )
+        return cls(f"{model}, random weights", plan, world, vae, read, where, numbers, refiner)
 
     @staticmethod
     def check(model: str | Path) -> Preset:
@@ -104,44 +137,84 @@ class Pipeline:
             if shot.image is None
             else fit(np.asarray(shot.image), height, width)
         )
-        latent = self.vae.encode(to_video(image, self.device)).float()
-        text, mask = self.text.encode([shot.prompt])
-        return Opening(latent=latent, text=text.to(self.device), text_mask=mask.to(self.device))
+        video = to_video(image, self.device)
+        # the official model was trained on first frames encoded in tiles
+        encode = self.vae.encode_tiled if isinstance(self.vae, LTX2VAE) else self.vae.encode
+        return Opening(latent=encode(video).float(), words=self.read(shot.prompt, shot.negative_prompt))
 
     def open(self, shot: Shot) -> Session:
         """Start a flight from a shot's picture, prompt and seed; its camera path is the caller's to push."""
+        sampling = self.preset.sampling
+        if sampling.order != "stream":
+            raise InputError(f"{self.name} makes whole clips; a live flight needs a streaming model")
+        opening = self.encode(shot)
         return Session(
             self.model,
             self.vae,
-            self.encode(shot),
+            opening,
             encoding=self.preset.camera_encoding,
-            sigmas=self.preset.sigmas_for(shot.steps),
+            sigmas=tuple(sampling.sigmas(shot.steps).tolist()),
             seed=shot.seed,
-            first_plus_one=self.preset.first_plus_one,
+            first_plus_one=sampling.first_plus_one,
+            refine=self._second_stage(opening, shot.seed),
         )
 
-    def generate(self, shot: Shot, on_progress: Callable[[int, int], None] | None = None) -> Iterator[Film]:
+    def generate(self, shot: Shot, on_progress: Progress | None = None) -> Iterator[Film]:
         """Fly a shot: frames (n, H, W, 3) uint8 as they are made, as many in all as the path has poses.
 
-        on_progress(done, of) is called after each chunk. Memory does not grow with the length of the path.
+        on_progress(doing, done, of) is called after each piece of work: frames flown, or steps of denoising and
+        refining before the first frames. It may raise to stop. Memory does not grow with the length of a stream.
         """
-        session, path = self.open(shot), shot.camera.fitted(self.preset.height, self.preset.width)
+        path = shot.camera.fitted(self.preset.height, self.preset.width)
+        tell = on_progress or (lambda *_: None)
+        films = (
+            self._stream(shot, path)
+            if self.preset.sampling.order == "stream"
+            else self._clip(shot, path, tell)
+        )
         done = 0
-        for film in _flights(session, path):
-            done += len(film)
-            if on_progress is not None:
-                on_progress(done, path.frames)
+        for film in films:
             if len(film):
+                done += len(film)
+                tell("flying", done, path.frames)
                 yield film
 
-    @property
-    def text(self) -> TextEncoder:
-        """The text encoder, loaded when first used."""
-        if self._text is None:
-            from flythrough.text.mini import MiniText
+    def _stream(self, shot: Shot, path: CameraPath) -> Iterator[Film]:
+        session = self.open(shot)
+        step = session.chunk_frames
+        for poses, lenses in zip(path.c2w.split(step), path.intrinsics.split(step), strict=True):
+            yield session.push(poses, lenses)
+        yield session.finish()
 
-            self._text = MiniText(folder=self.text_folder, device=self.device)
-        return self._text
+    @torch.inference_mode()
+    def _clip(self, shot: Shot, path: CameraPath, tell: Progress) -> Iterator[Film]:
+        """Denoise all frames, refine them, decode them piece by piece."""
+        opening = self.encode(shot)
+        whole = path.held(grid.frames(grid.latent_frames_covering(path.frames)))
+        sampling, encoding = self.preset.sampling, self.preset.camera_encoding
+        latents = opening.latent
+        guesses = sample_clip(
+            self.model,
+            opening,
+            whole,
+            encoding=encoding,
+            sampling=sampling,
+            seed=shot.seed,
+            steps=shot.steps,
+        )
+        for done, of, guess in guesses:
+            latents = guess
+            tell("denoising", done, of)
+        refine = self._second_stage(opening, shot.seed)
+        if refine is not None:
+            latents = refine(latents)
+        yield from decoded(self.vae, latents, path.frames)
+
+    def _second_stage(self, opening: Opening, seed: int) -> Refinement | None:
+        if self.refiner is None or self.preset.refining is None or opening.words.refiner is None:
+            return None
+        captions, plan = opening.words.refiner, self.preset
+        return Refinement(self.refiner, plan.refining, captions, seed=seed, fps=plan.fps)
 
 
 def first_frame(shot: Shot, height: int, width: int) -> Picture:
@@ -156,13 +229,6 @@ def first_frame(shot: Shot, height: int, width: int) -> Picture:
     points = path.positions.float()
     scene = prepare(world.mesh(points), world.light, points)
     return render(scene, path.c2w, path.intrinsics, height, width, supersample=3).rgb[0, 0].numpy()
-
-
-def _flights(session: Session, path: CameraPath) -> Iterator[Film]:
-    step = session.chunk_frames
-    for poses, lenses in zip(path.c2w.split(step), path.intrinsics.split(step), strict=True):
-        yield session.push(poses, lenses)
-    yield session.finish()
 
 
 def _resolve(model: str | Path) -> tuple[str, Preset, Path | None]:

@@ -4,38 +4,93 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+from torch import Tensor, tensor
 
 from flythrough.conditioning import CameraEncoding
 from flythrough.errors import InputError
 from flythrough.model.config import ModelConfig
-from flythrough.sampling.schedules import few_step_sigmas
+from flythrough.refiner.config import RefinerConfig
+from flythrough.sampling.schedules import few_step_sigmas, flow_match_sigmas
+from flythrough.vae.ltx2 import LTX2VAEConfig
 from flythrough.vae.mini import MiniVAEConfig
 
 WEIGHTS = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How noise becomes latents.
+
+    order           "stream": chunk by chunk, each in a few steps; "whole": all latent frames together; "staggered":
+                    together too, but each chunk begins some steps after the one before
+    shift           of the noise levels, for any number of steps
+    levels          those of a stream's own number of steps, falling from 1 to 0, where its release states them
+    guidance_scale  1: the model is asked once, without a negative prompt
+    first_plus_one  the first chunk of a stream has one latent frame more: the picture
+    """
+
+    order: Literal["stream", "whole", "staggered"]
+    steps: int
+    shift: float
+    levels: tuple[float, ...] | None = None
+    guidance_scale: float = 1.0
+    first_plus_one: bool = False
+
+    def sigmas(self, steps: int | None = None) -> Tensor:
+        """(steps + 1,) float32."""
+        steps = steps or self.steps
+        if self.order != "stream":
+            return flow_match_sigmas(steps, self.shift)
+        return tensor(
+            self.levels if self.levels and steps == self.steps else few_step_sigmas(steps, self.shift)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refining:
+    """How a second stage goes over the latents. block: latent frames at once, None: all; the first `sink` stay."""
+
+    model: RefinerConfig
+    block: int | None
+    sink: int = 1
+    kv_max_frames: int = 11  # latent frames remembered, the sink's included
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preset:
-    """All numbers that belong to a named model. height, width in pixels; sigmas fall from 1 to 0."""
+    """All numbers that belong to a named model. height, width in pixels."""
 
     model: ModelConfig
     camera_encoding: CameraEncoding
     height: int
     width: int
     fps: float
-    sigmas: tuple[float, ...]
-    first_plus_one: bool  # the first chunk has one latent frame more: the picture
-    vae: MiniVAEConfig | None = None  # None: an autoencoder that is not here yet
-    weights: Path | None = None  # a folder with model.safetensors and vae.safetensors
-
-    def sigmas_for(self, steps: int | None) -> tuple[float, ...]:
-        """The sigmas of a number of steps: the preset's own, or the same shift at evenly spaced times."""
-        if steps is None or steps == len(self.sigmas) - 1:
-            return self.sigmas
-        return few_step_sigmas(steps, SHIFT)
+    sampling: Sampling
+    vae: MiniVAEConfig | LTX2VAEConfig
+    refining: Refining | None = None
+    weights: Path | None = (
+        None  # a folder with model.safetensors and vae.safetensors, if they come with the package
+    )
 
 
-SHIFT = 2.0  # mini's: shift(0.75), shift(0.5), shift(0.25) are 0.857, 0.667, 0.4
+def _official(*, softmax_scale_main: float, window: int | None = None, sink: bool = False) -> ModelConfig:
+    """The 2.66B transformer. Its camera branch, and in places its main one, was trained with heads padded to 128."""
+    return ModelConfig(
+        depth=20,
+        heads=20,
+        head_dim=112,
+        latent_channels=128,
+        caption_channels=2304,
+        mlp_ratio=3.0,
+        softmax_scale_main=softmax_scale_main,
+        softmax_scale_camera=128**-0.5,
+        chunk=3,
+        window=window,
+        sink=sink,
+    )
+
 
 PRESETS: dict[str, Preset] = {
     "mini": Preset(
@@ -63,31 +118,45 @@ PRESETS: dict[str, Preset] = {
         height=256,
         width=448,
         fps=16.0,
-        sigmas=(1.0, 0.857, 0.667, 0.4, 0.0),
-        first_plus_one=False,
+        sampling=Sampling(order="stream", steps=4, shift=2.0, levels=(1.0, 0.857, 0.667, 0.4, 0.0)),
         weights=WEIGHTS / "mini",
     ),
-    # NVIDIA's 2.6B release in its streaming form; its VAE and text encoder are not part of this version.
+    # NVIDIA's three releases of one 2.66B transformer, each with LTX-2's autoencoder and refiner
     "sana-wm": Preset(
-        model=ModelConfig(
-            depth=20,
-            heads=20,
-            head_dim=112,
-            latent_channels=128,
-            caption_channels=2304,
-            mlp_ratio=3.0,
-            softmax_scale_main=128**-0.5,
-            softmax_scale_camera=128**-0.5,
-            chunk=3,
-            window=2,
-            sink=True,
-        ),
+        model=_official(softmax_scale_main=112**-0.5),
         camera_encoding=CameraEncoding(),
+        vae=LTX2VAEConfig(),
+        refining=Refining(model=RefinerConfig(rope_type="split"), block=None),
         height=704,
         width=1280,
         fps=16.0,
-        sigmas=(1.0, 0.96, 0.889, 0.727, 0.0),
-        first_plus_one=True,
+        sampling=Sampling(order="whole", steps=60, shift=9.8, guidance_scale=5.0),
+    ),
+    "sana-wm-chunk-causal": Preset(
+        model=_official(softmax_scale_main=112**-0.5),
+        camera_encoding=CameraEncoding(),
+        vae=LTX2VAEConfig(),
+        refining=Refining(model=RefinerConfig(rope_type="split"), block=None),
+        height=704,
+        width=1280,
+        fps=16.0,
+        sampling=Sampling(order="staggered", steps=60, shift=9.8, guidance_scale=5.0),
+    ),
+    "sana-wm-streaming": Preset(
+        model=_official(softmax_scale_main=128**-0.5, window=2, sink=True),
+        camera_encoding=CameraEncoding(),
+        vae=LTX2VAEConfig(decoder_causal=True),
+        refining=Refining(model=RefinerConfig(rope_type="split"), block=3),
+        height=704,
+        width=1280,
+        fps=16.0,
+        sampling=Sampling(
+            order="stream",
+            steps=4,
+            shift=8.0,
+            levels=(1.0, 0.96, 0.889, 0.727, 0.0),
+            first_plus_one=True,
+        ),
     ),
 }
 

@@ -19,7 +19,7 @@ def random_module(
     """Build a module without memory, then fill it on the device, tensor by tensor, in its final dtype.
 
     Matrices and kernels keep the size of what goes through them (deviation 1 / sqrt(inputs)); gains are near 1,
-    biases near 0; no branch is zero. Buffers that a constructor computes, such as tables, are computed on the device.
+    biases near 0; no branch is zero. Means of latents are 0 and deviations 1.
     The same seed gives the same weights on the same kind of device.
     """
     with torch.device("meta"):
@@ -38,7 +38,8 @@ def random_module(
     for name, buffer in list(module.named_buffers()):
         if buffer.is_meta:
             owner, leaf = _owner(module, name)
-            owner.register_buffer(leaf, torch.zeros(buffer.shape, dtype=buffer.dtype, device=device))
+            fill = torch.ones if leaf.endswith("std") else torch.zeros
+            owner.register_buffer(leaf, fill(buffer.shape, dtype=buffer.dtype, device=device))
     return module.eval()
 
 

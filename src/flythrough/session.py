@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from flythrough.model.state import StreamState
 from flythrough.model.transformer import SanaWM
 from flythrough.sampling.chunks import sample_chunk
 from flythrough.tensors import dims, noise
+from flythrough.text.base import Words
 from flythrough.vae.base import VAEState, VideoVAE
 
 
@@ -23,18 +25,12 @@ from flythrough.vae.base import VAEState, VideoVAE
 class Opening:
     """What a flight starts from.
 
-    latent     (1, C, 1, h, w) float32: the first frame, encoded and normalised
-    text       (1, L, Ct) float32 token states of the prompt, and text_mask (1, L) bool
-    negative_text, negative_mask  the same of what should not be there, for models that are guided
-    refiner_text                  (1, L', Cr) what the second stage is told of the prompt
+    latent  (1, C, 1, h, w) float32: the first frame, encoded and normalised
+    words   the prompt, on the latent's device
     """
 
     latent: Tensor
-    text: Tensor
-    text_mask: Tensor
-    negative_text: Tensor | None = None
-    negative_mask: Tensor | None = None
-    refiner_text: Tensor | None = None
+    words: Words
 
 
 class Session:
@@ -50,11 +46,16 @@ class Session:
         sigmas: tuple[float, ...],
         seed: int = 0,
         first_plus_one: bool = False,
+        refine: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        """sigmas fall from 1 to 0, one step between two; first_plus_one: the first chunk has one frame more."""
+        """sigmas fall from 1 to 0, one step between two; first_plus_one: the first chunk has one frame more.
+
+        refine: a second stage, which is given the latents of every chunk in order and returns those to be decoded.
+        """
         self.model, self.vae, self.opening = model, vae, opening
         self.encoding, self.sigmas, self.seed = encoding, sigmas, seed
-        self.latents: Tensor | None = None  # (1, C, n, h, w) of the chunk made last
+        self.latents: Tensor | None = None  # (1, C, n, h, w) of the chunk made last, before it is refined
+        self._refine = refine
         self._device = opening.latent.device
         self._grid = dims(opening.latent, "B C T h w", B=1, T=1)
         self._plus_one = int(first_plus_one)
@@ -135,7 +136,8 @@ class Session:
             torch.tensor(self.sigmas),
             first,
         )
-        video, self._vae_state = self.vae.decode_chunk(self.latents, self._vae_state)
+        shown = self.latents if self._refine is None else self._refine(self.latents)
+        video, self._vae_state = self.vae.decode_chunk(shown, self._vae_state)
         self._start, self._chunks = end, self._chunks + 1
         keep = self._stride * (end - 1) - self._before  # the next chunk looks back at this chunk's last pose
         self._poses, self._lenses = self._poses[keep:], self._lenses[keep:]
@@ -165,8 +167,8 @@ class Session:
         )
         wanted = slice(skip, skip + end - start)
         return Conditioning(
-            text=self.opening.text,
-            text_mask=self.opening.text_mask,
+            text=self.opening.words.text,
+            text_mask=self.opening.words.text_mask,
             camera=camera[wanted][None].to(self._device),
             plucker=plucker[:, wanted][None].to(self._device),
         )

@@ -21,6 +21,7 @@ class Shot:
     camera  one pose per frame; only its shape counts, not where it starts
     prompt  the place, in words
     image   the first frame: a file, an (H, W, 3) uint8 array, or None for a rendered world to fit the prompt
+    negative_prompt  what should not be there, for models that are guided
     seed    everything random follows from it
     steps   denoising steps a chunk; None is the model's own number
     """
@@ -28,16 +29,18 @@ class Shot:
     camera: CameraPath
     prompt: str = ""
     image: Path | str | Picture | None = None
+    negative_prompt: str = ""
     seed: int = 0
     steps: int | None = None
 
     def __post_init__(self) -> None:
-        if len(self.prompt) > LONGEST_PROMPT:
-            raise InputError(
-                f"the prompt has {len(self.prompt)} characters; at most {LONGEST_PROMPT} are possible"
-            )
-        if "\0" in self.prompt:
-            raise InputError("the prompt contains a zero character; only text is possible")
+        for name, text in (("prompt", self.prompt), ("negative prompt", self.negative_prompt)):
+            if len(text) > LONGEST_PROMPT:
+                raise InputError(
+                    f"the {name} has {len(text)} characters; at most {LONGEST_PROMPT} are possible"
+                )
+            if "\0" in text:
+                raise InputError(f"the {name} contains a zero character; only text is possible")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed is {self.seed}; it must be between 0 and {2**63 - 1}")
         if self.steps is not None and not 1 <= self.steps <= MOST_STEPS:
@@ -57,6 +60,7 @@ class Shot:
         camera = self.camera
         return {
             "prompt": self.prompt,
+            "negative_prompt": self.negative_prompt,
             "seed": self.seed,
             "camera": {
                 "height": camera.height,

@@ -22,11 +22,11 @@ def shot(seed: int, keys: str = "w-12") -> Shot:
 def test_a_flight_comes_chunk_by_chunk(pipeline: Pipeline) -> None:
     told = []
 
-    films = list(pipeline.generate(shot(0), on_progress=lambda done, of: told.append((done, of))))
+    films = list(pipeline.generate(shot(0), on_progress=lambda *progress: told.append(progress)))
 
     assert [film.shape for film in films] == [(1, 256, 448, 3), (8, 256, 448, 3), (4, 256, 448, 3)]
     assert films[0].dtype == np.uint8
-    assert told == [(1, 13), (9, 13), (13, 13)]
+    assert told == [("flying", 1, 13), ("flying", 9, 13), ("flying", 13, 13)]
 
 
 def test_a_flight_flown_by_hand_is_the_same(pipeline: Pipeline) -> None:

@@ -14,6 +14,7 @@ from flythrough.model.config import ModelConfig
 from flythrough.model.transformer import SanaWM
 from flythrough.presets import PRESETS
 from flythrough.session import Opening, Session
+from flythrough.text.base import Words
 from flythrough.vae.mini import MiniVAE, MiniVAEConfig
 
 VAE = MiniVAEConfig(
@@ -41,8 +42,7 @@ def session(chunk: int = 1, plus_one: bool = False, seed: int = 0) -> Session:
         torch.nn.init.normal_(parameter, std=0.2)
     opening = Opening(
         latent=torch.randn(1, 8, 1, 2, 3),
-        text=torch.randn(1, 4, 6),
-        text_mask=torch.ones(1, 4, dtype=torch.bool),
+        words=Words(text=torch.randn(1, 4, 6), text_mask=torch.ones(1, 4, dtype=torch.bool)),
     )
     return Session(
         model.requires_grad_(False),

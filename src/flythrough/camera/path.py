@@ -73,6 +73,15 @@ class CameraPath:
         """Some of the frames, as slicing a list does; the poses stay where they are."""
         return replace(self, c2w=self.c2w[frames], intrinsics=self.intrinsics[frames])
 
+    def held(self, frames: int) -> CameraPath:
+        """At least so many frames: at the end the camera stays where it is."""
+        missing = max(0, frames - self.frames)
+        return replace(
+            self,
+            c2w=torch.cat([self.c2w, self.c2w[-1:].expand(missing, 4, 4)]),
+            intrinsics=torch.cat([self.intrinsics, self.intrinsics[-1:].expand(missing, 4)]),
+        )
+
     def latent(self, stride: int = 8) -> CameraPath:
         """The frames that latent frames are anchored at: 0, stride, 2 stride, ..."""
         return replace(self.take(slice(None, None, stride)), fps=self.fps / stride)

@@ -47,7 +47,7 @@ def sample_staggered(
     """
     steps, T = len(sigmas) - 1, x.shape[2]
     ends = (*starts[1:], T)
-    begins = [int(chunk * (interval or 1 / len(starts)) * steps) for chunk in range(len(starts))]
+    begins = [_begin(chunk, len(starts), steps, interval) for chunk in range(len(starts))]
     chunk_of = torch.tensor(
         [chunk for chunk, (a, b) in enumerate(zip(starts, ends, strict=True)) for _ in range(a, b)]
     )
@@ -64,6 +64,11 @@ def sample_staggered(
         x = torch.cat([x[:, :, :n] + (after - now)[:, None, None] * v, x[:, :, n:]], dim=2)
 
 
+def last_begin(chunks: int, steps: int, interval: float | None = None) -> int:
+    """The step at which the last chunk of sample_staggered begins; `steps` more follow."""
+    return _begin(chunks - 1, chunks, steps, interval)
+
+
 def chunk_starts(frames: int, chunk: int) -> tuple[int, ...]:
     """Where the chunks of a teacher start: the first has a frame more, and the last takes what is left over.
 
@@ -73,3 +78,7 @@ def chunk_starts(frames: int, chunk: int) -> tuple[int, ...]:
         return (0,)
     starts = [0, *range(chunk + 1, frames, chunk)]
     return tuple(starts[:-1] if frames - starts[-1] < chunk else starts)
+
+
+def _begin(chunk: int, chunks: int, steps: int, interval: float | None) -> int:
+    return int(chunk * (interval or 1 / chunks) * steps)
