@@ -41,7 +41,9 @@ class Blocks:
         )
         return small.repeat_interleave(self.side, 3).repeat_interleave(self.side, 4)[:, :, 7:]
 
-    def decode_chunk(self, latents: Tensor, state: VAEState | None) -> tuple[Tensor, VAEState]:
+    def decode_chunk(
+        self, latents: Tensor, state: VAEState | None, last: bool = False
+    ) -> tuple[Tensor, VAEState]:
         if state is not None:
             latents = torch.cat([latents[:, :, :1], latents], dim=2)  # whose one frame is cut off again
         video = self.decode(latents)

@@ -10,7 +10,7 @@ VAEState = dict[str, Tensor]
 
 
 class VideoVAE(Protocol):
-    """A causal video autoencoder, 8x in time and 32x in space.
+    """A video autoencoder, 8x in time and 32x in space.
 
     Latent frame 0 stands for the first pixel frame, latent frame j for pixel frames 8j-7 .. 8j. Latents are
     normalised: every channel has mean 0 and standard deviation 1 over the training data.
@@ -28,9 +28,13 @@ class VideoVAE(Protocol):
         """latents (B, C, T, h, w) -> video (B, 3, 8(T-1)+1, 32h, 32w), about [-1, 1] and not clamped."""
         ...
 
-    def decode_chunk(self, latents: Tensor, state: VAEState | None) -> tuple[Tensor, VAEState]:
+    def decode_chunk(
+        self, latents: Tensor, state: VAEState | None, last: bool = False
+    ) -> tuple[Tensor, VAEState]:
         """Decode the next latent frames of a stream. state None starts one: its first latent gives one frame.
 
         Returns the video (B, 3, frames, H, W) and the state for the next call. Any cut gives the same frames.
+        A decoder that looks ahead gives its frames late, at first perhaps none: `last`, with the clip's last
+        latents, brings the rest. A causal decoder gives all it can at once and needs no `last`.
         """
         ...

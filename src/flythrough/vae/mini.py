@@ -82,8 +82,10 @@ class MiniVAE(nn.Module):
         """Normalised latents (B, C, T, h, w) -> video (B, 3, 8(T-1)+1, 32h, 32w)."""
         return self.decode_chunk(latents, None)[0]
 
-    def decode_chunk(self, latents: Tensor, state: VAEState | None) -> tuple[Tensor, VAEState]:
-        """Decode the next latent frames of a stream; see VideoVAE."""
+    def decode_chunk(
+        self, latents: Tensor, state: VAEState | None, last: bool = False
+    ) -> tuple[Tensor, VAEState]:
+        """Decode the next latent frames of a stream; see VideoVAE. `last` means nothing to a causal decoder."""
         dims(latents, "B C T H W", C=self.latent_channels)
         video, after = self.decoder(self.denormalise(latents.to(self._dtype)), state)
         return (video[:, :, self.temporal_stride - 1 :] if state is None else video), after
