@@ -43,23 +43,26 @@ def official(device: torch.device) -> SanaWM:
 @torch.inference_mode()
 def forwards(T: int, device: torch.device, *, compiled: bool, peers: bool) -> Iterator[tuple[str, Timing]]:
     """(who, timing) of one bidirectional forward over T latent frames, batch 1."""
-    latents, timestep, cond = inputs(T, device)
-    model = official(device)
-    yield "flythrough", measure(lambda: model(latents, timestep, cond), device)
-    if compiled:
-        compile_blocks(model)
-        yield "flythrough, compiled", measure(lambda: model(latents, timestep, cond), device)
-    del model
-    torch.cuda.empty_cache()
-    if not peers:
-        return
+    given = inputs(T, device)
+    for who in ("flythrough", "diffusers")[: 1 + peers]:
+        for faster in (False, True)[: 1 + compiled]:
+            yield f"{who}, blocks compiled" if faster else who, _forward(who, given, device, faster)
+            torch.cuda.empty_cache()
+
+
+def _forward(
+    who: str, given: tuple[Tensor, Tensor, Conditioning], device: torch.device, compiled: bool
+) -> Timing:
+    if who == "flythrough":
+        model = official(device)
+        if compiled:
+            compile_blocks(model)
+        return measure(lambda: model(*given), device)
     theirs = peer(device)
-    call = peer_call(theirs, latents, timestep, cond)
-    yield "diffusers", measure(call, device)
     if compiled:
         for block in theirs.blocks:
             block.compile()
-        yield "diffusers, blocks compiled", measure(call, device)
+    return measure(peer_call(theirs, *given), device)
 
 
 def peer(device: torch.device) -> Any:
