@@ -14,7 +14,6 @@ from pathlib import Path, PurePosixPath
 
 from flythrough.errors import InputError, WeightsError
 from flythrough.hub.releases import RELEASES, Part, Release, release
-from flythrough.tensorfiles import read_json
 
 RECORD = "pulled.json"
 
@@ -102,8 +101,8 @@ def record(repository: str, home: Path | None = None) -> dict[str, Held]:
     if not path.is_file():
         return {}
     try:
-        files = [Held(**about) for about in read_json(path)["files"]]
-    except (KeyError, TypeError) as error:
+        files = [Held(**about) for about in json.loads(path.read_text("utf-8"))["files"]]
+    except (ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{path}: is damaged; delete it and pull again") from error
     return {file.path: file for file in files if plain(file.path)}
 
