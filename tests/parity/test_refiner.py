@@ -1,7 +1,8 @@
-"""The refiner against golden vectors, diffusers' classes on the same random weights, and the rule written out plainly."""
+"""The refiner against golden vectors, diffusers' classes on random weights, and the rule written out plainly."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -49,7 +50,12 @@ def model_of(given: dict[str, Any], weights: dict[str, Tensor]) -> LTX2Refiner:
     return model.eval().requires_grad_(False)
 
 
-def randomised(module: torch.nn.Module) -> torch.nn.Module:
+def diffusers() -> Any:
+    """Imported when a test asks for it: it takes seconds."""
+    return import_module("diffusers")
+
+
+def randomised(module: Any) -> Any:
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter, std=0.25 if parameter.ndim > 1 else 0.5)
     return module.eval().requires_grad_(False)
@@ -76,21 +82,22 @@ def test_the_block_loop_matches_the_golden_vectors(case: Case) -> None:
 
 @ROPES
 @pytest.mark.parametrize(
-    ("frames", "block", "kv_max_frames", "sink"), [(19, 3, 11, 1), (15, 3, 6, 2), (18, 3, 7, 1), (12, 4, 99, 1)]
+    ("frames", "block", "kv_max_frames", "sink"),
+    [(19, 3, 11, 1), (15, 3, 6, 2), (18, 3, 7, 1), (12, 4, 99, 1)],
 )
 def test_the_block_loop_matches_diffusers(
     rope_type: str, frames: int, block: int, kv_max_frames: int, sink: int
 ) -> None:
-    from diffusers import FlowMatchEulerDiscreteScheduler, SanaWMLTX2Refiner, SanaWMLTX2RefinerTransformer3DModel
-
     given = {**TINY, "rope_type": rope_type}
-    peer = randomised(SanaWMLTX2RefinerTransformer3DModel(**given))
+    peer = randomised(diffusers().SanaWMLTX2RefinerTransformer3DModel(**given))
     latents, captions = torch.randn(2, 8, frames, 2, 3), torch.randn(2, 7, 24)
 
-    class Pipeline(SanaWMLTX2Refiner):
+    base: Any = diffusers().SanaWMLTX2Refiner
+
+    class Pipeline(base):
         def __init__(self) -> None:
             self.transformer, self.vae, self._progress_bar_config = peer, None, {"disable": True}
-            self.scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0)
+            self.scheduler = diffusers().FlowMatchEulerDiscreteScheduler(shift=1.0)
             self._internal_dict: dict[str, Any] = {}
 
         _execution_device = property(lambda self: torch.device("cpu"))
@@ -129,12 +136,14 @@ def test_the_block_loop_matches_diffusers(
 @ROPES
 def test_one_long_block_matches_a_plain_reference(rope_type: str) -> None:
     """Sink queries see the sink alone, all others everything: written with LTX-2's own video path and a mask."""
-    from diffusers import LTX2VideoTransformer3DModel
-
     given = {**TINY, "rope_type": rope_type}
-    peer = randomised(LTX2VideoTransformer3DModel(**given))
+    peer = randomised(diffusers().LTX2VideoTransformer3DModel(**given))
     B, C, T, H, W, sink = 2, 8, 6, 2, 3, 2
-    latents, noise, captions = torch.randn(B, C, T, H, W), torch.randn(B, C, T - sink, H, W), torch.randn(B, 7, 24)
+    latents, noise, captions = (
+        torch.randn(B, C, T, H, W),
+        torch.randn(B, C, T - sink, H, W),
+        torch.randn(B, 7, 24),
+    )
     held = torch.arange(T).repeat_interleave(H * W) < sink
     mask = (~held[:, None] | held).float().expand(B, -1, -1)
 
@@ -170,10 +179,8 @@ def test_one_long_block_matches_a_plain_reference(rope_type: str) -> None:
 
 @ROPES
 def test_positions_match_diffusers(rope_type: str) -> None:
-    from diffusers import SanaWMLTX2RefinerTransformer3DModel
-
     given = {**TINY, "num_layers": 1, "rope_type": rope_type}
-    peer = SanaWMLTX2RefinerTransformer3DModel(**given)
+    peer = diffusers().SanaWMLTX2RefinerTransformer3DModel(**given)
     cos, sin = peer.build_rotary_emb_for_absolute_positions(1, [0, 1, 2, 3], 3, 5, torch.device("cpu"), 16.0)
     if rope_type == "split":  # (1, A, N, D/2) there
         expected = [part[0].transpose(0, 1) for part in (cos, sin)]
@@ -187,10 +194,8 @@ def test_positions_match_diffusers(rope_type: str) -> None:
 
 
 def test_the_names_are_those_of_diffusers_video_path() -> None:
-    from diffusers import LTX2VideoTransformer3DModel
-
     with torch.device("meta"):
-        peer = LTX2VideoTransformer3DModel(num_layers=2).state_dict()
+        peer = diffusers().LTX2VideoTransformer3DModel(num_layers=2).state_dict()
         ours = LTX2Refiner(RefinerConfig(layers=2)).state_dict()
 
     assert {key: value.shape for key, value in peer.items() if not unused(key)} == {
@@ -201,11 +206,7 @@ def test_the_names_are_those_of_diffusers_video_path() -> None:
 
 
 def test_a_config_saved_by_diffusers_is_understood(tmp_path: Any) -> None:
-    from diffusers import LTX2VideoTransformer3DModel
-
     with torch.device("meta"):
-        LTX2VideoTransformer3DModel(**{**TINY, "rope_type": "split"}).save_config(tmp_path)
+        diffusers().LTX2VideoTransformer3DModel(**{**TINY, "rope_type": "split"}).save_config(tmp_path)
 
     assert RefinerConfig.from_json(tmp_path / "config.json") == config_of({**TINY, "rope_type": "split"})
-
-

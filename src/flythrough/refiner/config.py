@@ -25,7 +25,11 @@ class RefinerConfig:
     norm_eps: float = 1e-6
     rope_type: RopeType = "interleaved"
     rope_theta: float = 10000.0
-    base: tuple[int, int, int] = (20, 2048, 2048)  # seconds, rows and columns in pixels that positions count to
+    base: tuple[int, int, int] = (
+        20,
+        2048,
+        2048,
+    )  # seconds, rows and columns in pixels that positions count to
     strides: tuple[int, int, int] = (8, 32, 32)  # pixel frames, rows and columns of a latent cell
     causal_offset: int = 1  # the first latent frame stands for one pixel frame
     timestep_scale: float = 1000.0
@@ -47,7 +51,9 @@ class RefinerConfig:
         LTX-2.0 does not have. Keys of the audio half are skipped.
         """
         fields = Fields(path, ("LTX2VideoTransformer3DModel", "SanaWMLTX2RefinerTransformer3DModel"))
-        fields.skip("audio_", "cross_attn_timestep_scale_multiplier", "perturbed_attn", "use_prompt_adaln_single")
+        fields.skip(
+            "audio_", "cross_attn_timestep_scale_multiplier", "perturbed_attn", "use_prompt_adaln_single"
+        )
         fields.insist(
             patch_size=1,
             patch_size_t=1,
@@ -113,7 +119,10 @@ class ConnectorsConfig:
         fields = Fields(path, ("LTX2TextConnectors",))
         fields.skip("audio_", "causal_temporal_positioning", "video_hidden_dim")
         fields.insist(
-            per_modality_projections=False, proj_bias=False, video_gated_attn=False, rope_double_precision=True
+            per_modality_projections=False,
+            proj_bias=False,
+            video_gated_attn=False,
+            rope_double_precision=True,
         )
         config = cls(
             caption_channels=fields.take("caption_channels", cls.caption_channels),
@@ -167,7 +176,9 @@ class Fields:
         for key, value in values.items():
             given = self._left.pop(key, value)
             if given != value:
-                raise WeightsError(f"{self.path}: {key} is {given!r}, which this refiner cannot do; it must be {value!r}")
+                raise WeightsError(
+                    f"{self.path}: {key} is {given!r}, which this refiner cannot do; it must be {value!r}"
+                )
 
     def skip(self, *prefixes: str) -> None:
         """Keys that do not matter here, by what they begin with."""
@@ -176,7 +187,9 @@ class Fields:
     def finish(self) -> None:
         """Raise unless every key has been looked at."""
         if self._left:
-            raise WeightsError(f"{self.path}: unknown key {sorted(self._left)[0]}; the file is of another version")
+            raise WeightsError(
+                f"{self.path}: unknown key {sorted(self._left)[0]}; the file is of another version"
+            )
 
 
 def check_rope_type(value: str) -> None:

@@ -52,7 +52,13 @@ def refine_blocks(
     frames = latents.shape[2]
     _check_length(frames, sink)
     state = start(
-        model, latents[:, :, :sink], captions, fps=fps, block=block, kv_max_frames=kv_max_frames, frames=frames
+        model,
+        latents[:, :, :sink],
+        captions,
+        fps=fps,
+        block=block,
+        kv_max_frames=kv_max_frames,
+        frames=frames,
     )
     for begin in range(sink, frames, block):
         z = latents[:, :, begin : begin + block]
@@ -110,7 +116,9 @@ def start(
     history = _history(sink, block, kv_max_frames, frames)
     text_keys, text_values = model.text(captions)
     if text_keys.shape[1] != B:
-        raise InputError(f"captions have a batch of {text_keys.shape[1]}, latents one of {B}; they must be the same")
+        raise InputError(
+            f"captions have a batch of {text_keys.shape[1]}, latents one of {B}; they must be the same"
+        )
 
     def buffer(layers: int, slots: int) -> Tensor:
         shape = (layers, B, slots, rows * columns, config.heads, config.head_dim)
@@ -151,8 +159,8 @@ def refine_block(
 
     z, noise  (B, C, n, H, W), n no more than the state's block; noise standard normal
     sigmas    falling to 0
-    Yields the current guess of the block at each step, (B, C, n, H, W) in the model's dtype; the last one is the result,
-    and the state has moved on when it comes. Steps are float32, what lies between them has the model's dtype.
+    Yields the current guess of the block at each step, (B, C, n, H, W) in the model's dtype; the last one is the
+    result, and the state has moved on when it comes. Steps are float32, what lies between them has the model's dtype.
     """
     weight = model.proj_in.weight
     n = dims(z, "B C T H W", H=state.rows, W=state.columns)[2]
@@ -183,7 +191,9 @@ def _level(model: LTX2Refiner, state: RefinerState, sigma: float) -> Level:
 def _history(sink: int, block: int, kv_max_frames: int | None, frames: int | None) -> int:
     """Latent frames to remember beside the sink; never more than there are before the last block."""
     if kv_max_frames is None and frames is None:
-        raise InputError("kv_max_frames is None, to remember everything; then frames must say how much that is")
+        raise InputError(
+            "kv_max_frames is None, to remember everything; then frames must say how much that is"
+        )
     limits = [] if kv_max_frames is None else [kv_max_frames - sink]
     if frames is not None:
         limits.append((-(-(frames - sink) // block) - 1) * block)
@@ -192,4 +202,6 @@ def _history(sink: int, block: int, kv_max_frames: int | None, frames: int | Non
 
 def _check_length(frames: int, sink: int) -> None:
     if frames <= sink:
-        raise InputError(f"the clip has {frames} latent frames; to refine it there must be more than the sink's {sink}")
+        raise InputError(
+            f"the clip has {frames} latent frames; to refine it there must be more than the sink's {sink}"
+        )

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from flythrough.refiner.config import RefinerConfig, RopeType
 
-Rotary = tuple[Tensor, Tensor]  # cos and sin, float32, (..., A, D/2): one angle for each pair of a head's channels
+Rotary = tuple[
+    Tensor, Tensor
+]  # cos and sin, float32, (..., A, D/2): one angle for each pair of a head's channels
 
 
 def video_rotary(
@@ -17,8 +19,8 @@ def video_rotary(
 ) -> Rotary:
     """cos and sin (frames, rows columns, A, D/2) of latent frames first, first + 1, ... of a video at fps.
 
-    A token lies in the middle of its cell: in seconds, and in pixels down and across. Everything is float32 in the order
-    of the published model, since the highest frequency turns a rounding error of 6e-8 into an angle of 1e-3.
+    A token lies in the middle of its cell: in seconds, and in pixels down and across. Everything is float32 in
+    the order of the published model, since the highest frequency turns a rounding error of 6e-8 into an angle of 1e-3.
     """
     stride, height, width = config.strides
     number = torch.arange(first, first + frames, dtype=torch.float32, device=device)
@@ -28,11 +30,15 @@ def video_rotary(
     )
     row = (torch.arange(rows, dtype=torch.float32, device=device) + 0.5) * height
     column = (torch.arange(columns, dtype=torch.float32, device=device) + 0.5) * width
-    grid = torch.meshgrid((begin + end) / 2 / config.base[0], row / config.base[1], column / config.base[2], indexing="ij")
+    grid = torch.meshgrid(
+        (begin + end) / 2 / config.base[0], row / config.base[1], column / config.base[2], indexing="ij"
+    )
     return _rotary(torch.stack(grid, dim=-1).flatten(1, 2), config.heads, config.head_dim, config.rope_theta)
 
 
-def text_rotary(tokens: int, base: int, heads: int, head_dim: int, theta: float, device: torch.device) -> Rotary:
+def text_rotary(
+    tokens: int, base: int, heads: int, head_dim: int, theta: float, device: torch.device
+) -> Rotary:
     """cos and sin (tokens, A, D/2) of tokens 0, 1, ... in a row that counts to `base`."""
     place = torch.arange(tokens, dtype=torch.float32, device=device) / base
     return _rotary(place[:, None], heads, head_dim, theta)
@@ -54,11 +60,13 @@ def turn(x: Tensor, rotary: Rotary, rope_type: RopeType) -> Tensor:
 def _rotary(places: Tensor, heads: int, head_dim: int, theta: float) -> Rotary:
     """places (..., P), each axis from 0 to 1. The angles run over all heads: lowest frequency first, axes inside.
 
-    What does not divide by the axes stays unturned, in front. Source: LTX-2, arXiv 2601.03233, as published in diffusers.
+    What does not divide by the axes stays unturned, in front. Source: LTX-2, arXiv 2601.03233.
     """
     pairs, axes = heads * head_dim // 2, places.shape[-1]
     steps = torch.linspace(0, 1, pairs // axes, dtype=torch.float64, device=places.device)
     frequencies = (theta**steps * math.pi / 2).float()
-    angles = ((2 * places - 1)[..., None, :] * frequencies[:, None]).flatten(-2)  # (..., pairs // axes * axes)
+    angles = ((2 * places - 1)[..., None, :] * frequencies[:, None]).flatten(
+        -2
+    )  # (..., pairs // axes * axes)
     angles = torch.nn.functional.pad(angles, (pairs - angles.shape[-1], 0))
     return angles.cos().unflatten(-1, (heads, -1)), angles.sin().unflatten(-1, (heads, -1))

@@ -96,8 +96,8 @@ class RefinerState:
     def place_block(self, frames: int) -> Place:
         """The next n frames, which see the sink, what is remembered, and each other.
 
-        The sink moves to where it lies just before the oldest frame remembered. Source: SANA-WM's refiner as published in
-        diffusers; the ring, and that no history means no memory, are ours and the official code's.
+        The sink moves to where it lies just before the oldest frame remembered. Source: the refiner of
+        SANA-WM, arXiv 2605.15178; that no history means no memory is the official code's rule, and not diffusers'.
         """
         held, ring = self.held, self.history + self.block
         self.sink_rotary = self._rotary(self.frames - held - self.sink, self.sink)
@@ -107,7 +107,9 @@ class RefinerState:
         first = self.frames - self.sink if self.history else 0
         seen = torch.arange(first - held, first + frames, device=self.keys.device) % ring + self.sink
         visible: slice | Tensor = slice(0, self.sink + len(seen))
-        if first > held and len(seen) < ring:  # a block shorter than the others: some frames in the ring have gone
+        if (
+            first > held and len(seen) < ring
+        ):  # a block shorter than the others: some frames in the ring have gone
             visible = torch.cat([torch.arange(self.sink, device=seen.device), seen])
         return Place(self._rotary(self.frames, frames), seen[held:], visible)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,14 +16,19 @@ from flythrough.refiner.state import Level, Place, RefinerState, Window
 from flythrough.tensors import dims
 
 FREQUENCIES = 256  # sines and cosines of a timestep
-AUDIO = ("audio_", "av_cross_attn_", "video_a2v_", "video_to_audio_")  # how parts of the other half's names begin
+AUDIO = (
+    "audio_",
+    "av_cross_attn_",
+    "video_a2v_",
+    "video_to_audio_",
+)  # how parts of the other half's names begin
 
 
 class LTX2Refiner(nn.Module):
     """Predicts the velocity of a block of latents, given the prompt and what the state remembers.
 
-    Source: LTX-2, arXiv 2601.03233; as SANA-WM's second stage, arXiv 2605.15178. Parameter names are those of diffusers'
-    LTX2VideoTransformer3DModel; the audio half of its 18.9 billion parameters, which no video depends on, is left out.
+    Source: LTX-2, arXiv 2601.03233; as SANA-WM's second stage, arXiv 2605.15178. Parameter names are those of
+    diffusers' LTX2VideoTransformer3DModel, less the audio half of its 18.9 billion parameters, which no video needs.
     """
 
     def __init__(self, config: RefinerConfig) -> None:
@@ -41,7 +47,7 @@ class LTX2Refiner(nn.Module):
         The block's keys and values, at this noise level, stay in the state's windows until they are written again.
         """
         x = self._embed(latents)
-        for number, block in enumerate(self.transformer_blocks):
+        for number, block in enumerate(self._blocks()):
             x = block(x, level.table, place, state.window(number), self._text(state, number))
         shift, scale = self.scale_shift_table + level.last
         x = functional.layer_norm(x, x.shape[-1:], eps=1e-6)
@@ -53,7 +59,7 @@ class LTX2Refiner(nn.Module):
     ) -> None:
         """Leave the block's keys and values in the state's windows. Ends where the last layer has written its own."""
         x = self._embed(latents)
-        *blocks, last = self.transformer_blocks
+        *blocks, last = self._blocks()
         for number, block in enumerate(blocks):
             window = state.window(number, save_sink=as_sink)
             x = block(x, level.table, place, window, self._text(state, number))
@@ -65,11 +71,14 @@ class LTX2Refiner(nn.Module):
         return self.time_embed(timestep.to(self.proj_in.weight.device))
 
     def text(self, captions: Tensor) -> tuple[Tensor, Tensor]:
-        """Token states (B, L, caption channels), all of them real -> every layer's keys and values (layers, B, L, A, D)."""
+        """Captions (B, L, caption channels), all real -> every layer's keys and values (layers, B, L, A, D)."""
         dims(captions, "B L C", C=self.config.caption_channels)
         x = self.caption_projection(captions.to(self.proj_in.weight))
-        pairs = [block.attn2.keys_values(x) for block in self.transformer_blocks]
+        pairs = [block.attn2.keys_values(x) for block in self._blocks()]
         return torch.stack([keys for keys, _ in pairs]), torch.stack([values for _, values in pairs])
+
+    def _blocks(self) -> list[Block]:
+        return cast(list[Block], list(self.transformer_blocks))
 
     def _embed(self, latents: Tensor) -> Tensor:
         dims(latents, "B C T H W", C=self.config.latent_channels)
