@@ -120,9 +120,9 @@ class GemmaStates:
     def _packed(self, prompt: str) -> Tensor:
         """(n, channels states) of the n tokens of one prompt.
 
-        The refiner was trained with prompts padded on the left to `tokens`. No token sees the padding, so it is left out;
-        the tokens keep their places at the row's end, which matter to rounding alone. Each state is packed as it comes,
-        and no other copy is kept.
+        The refiner was trained with prompts padded on the left to `tokens`. No token sees the padding, so it is left
+        out; the tokens keep their places at the row's end, which matter to rounding alone. Each state is packed as it
+        comes, and no other copy is kept.
         """
         ids = self._tokenizer(prompt, truncation=True, max_length=self.tokens, return_tensors="pt")[
             "input_ids"
