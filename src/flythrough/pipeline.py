@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from flythrough import __version__, grid, parameters
+from flythrough import __version__, grid, hub, loading, parameters
 from flythrough.camera.path import CameraPath
 from flythrough.clip import decoded, sample_clip
-from flythrough.errors import InputError, WeightsError
+from flythrough.errors import InputError
 from flythrough.media import Film, Picture, fit
 from flythrough.model.transformer import SanaWM
 from flythrough.presets import Preset, preset
@@ -64,24 +64,37 @@ class Pipeline:
         device: str | None = None,
         dtype: torch.dtype | None = None,
         text_folder: Path | None = None,
+        refine: bool = True,
     ) -> Pipeline:
-        """A named model, or a folder with model.safetensors and vae.safetensors of mini's shape.
+        """A named model, or a folder: one of mini's shape, or an official model as any of its publishers lays it out.
 
         dtype        what is computed with; bfloat16 where the device has it in hardware, else float32
-        text_folder  the text encoder's files, where its package is not installed
+        text_folder  the text encoder's files, where they are not installed or not with the model
+        refine       False leaves out the second stage of an official model
         """
-        name, plan, folder = _resolve(model)
-        if folder is None:
-            raise WeightsError(f"the weights of {name} are not part of this version; mini's are")
         where = device_named(device)
         numbers = dtype or best_dtype(where)
+        name, plan, folder = _resolve(model)
+        if isinstance(plan.vae, LTX2VAEConfig):
+            parts = hub.parts(name) if folder is None else loading.parts_in(folder)[1]
+            if text_folder is not None:
+                parts |= {"text": text_folder}
+            got = loading.load(name, parts, where, numbers, refine=refine)
+            return cls(name, got.preset, got.model, got.vae, got.read, where, numbers, got.refiner)
+        assert folder is not None
         world, vae = SanaWM(plan.model), MiniVAE(plan.vae)
         parameters.load(world, folder / "model.safetensors")
         parameters.load(vae, folder / "vae.safetensors")
         vae.to(memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]
         read = MiniReader(text_folder, where)
         return cls(
-            name, plan, _settled(world, where, numbers), _settled(vae, where, numbers), read, where, numbers
+            str(model),
+            plan,
+            _settled(world, where, numbers),
+            _settled(vae, where, numbers),
+            read,
+            where,
+            numbers,
         )
 
     @classmethod
@@ -104,7 +117,7 @@ class Pipeline:
         refiner = None
         if isinstance(plan.vae, LTX2VAEConfig):
             vae = random_module(lambda: LTX2VAE(plan.vae), where, numbers, seed)
-            vae.to(memory_format=torch.channels_last_3d)
+            vae.to(memory_format=torch.channels_last_3d)  # pyrefly: ignore[no-matching-overload]
             read: Reader = RandomReader(plan, where, numbers, seed)
             if refine and plan.refining is not None:
                 refiner = random_module(lambda: LTX2Refiner(plan.refining.model), where, numbers, seed)
@@ -211,10 +224,10 @@ class Pipeline:
         yield from decoded(self.vae, latents, path.frames)
 
     def _second_stage(self, opening: Opening, seed: int) -> Refinement | None:
-        if self.refiner is None or self.preset.refining is None or opening.words.refiner is None:
+        plan, captions = self.preset.refining, opening.words.refiner
+        if self.refiner is None or plan is None or captions is None:
             return None
-        captions, plan = opening.words.refiner, self.preset
-        return Refinement(self.refiner, plan.refining, captions, seed=seed, fps=plan.fps)
+        return Refinement(self.refiner, plan, captions, seed=seed, fps=self.preset.fps)
 
 
 def first_frame(shot: Shot, height: int, width: int) -> Picture:
@@ -232,10 +245,14 @@ def first_frame(shot: Shot, height: int, width: int) -> Picture:
 
 
 def _resolve(model: str | Path) -> tuple[str, Preset, Path | None]:
-    """A name's or folder's (name, preset, folder with weights)."""
+    """A name's or folder's (name of its preset, preset, folder with weights)."""
     folder = Path(model)
     if folder.is_dir():
-        return str(model), preset("mini"), folder
+        mini = (folder / "model.safetensors").is_file() or not any(
+            (folder / place).exists() for place in loading.PLACES["transformer"]
+        )
+        name = "mini" if mini else loading.parts_in(folder)[0]
+        return name, preset(name), folder
     if isinstance(model, Path) or folder.suffix or len(folder.parts) > 1:
         raise InputError(f"{model}: there is no such folder; a model is a name or a folder with its weights")
     plan = preset(str(model))

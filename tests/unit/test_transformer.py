@@ -230,14 +230,14 @@ def test_a_mask_over_frames_says_what_chunks_see(teacher: bool) -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("teacher", [False, True])
 def test_all_chunks_in_one_call_are_the_chunks_one_by_one(teacher: bool) -> None:
-    parts = [torch.randn(4, 6, 40, 2, 64, device="cuda", requires_grad=True) for _ in range(3)]
+    q, k, v = parts = [torch.randn(4, 6, 40, 2, 64, device="cuda", requires_grad=True) for _ in range(3)]
     above = torch.randn(4, 6, 40, 2, 64, device="cuda")
-    together = look_back(*parts, LOOKS, teacher, 0.3)
+    together = look_back(q, k, v, LOOKS, teacher, 0.3)
     ours = (together, *torch.autograd.grad(together, parts, above))
     with torch.no_grad():
-        expected = look_back(*parts, LOOKS, teacher, 0.3)
+        expected = look_back(q, k, v, LOOKS, teacher, 0.3)
     torch.testing.assert_close(together, expected, rtol=2e-3, atol=2e-3)
-    host = [part.detach().cpu().requires_grad_() for part in parts]
-    alone = look_back(*host, LOOKS, teacher, 0.3)
+    q, k, v = host = [part.detach().cpu().requires_grad_() for part in parts]
+    alone = look_back(q, k, v, LOOKS, teacher, 0.3)
     for mine, theirs in zip(ours, (alone, *torch.autograd.grad(alone, host, above.cpu())), strict=True):
         torch.testing.assert_close(mine.cpu(), theirs, rtol=2e-3, atol=5e-3)

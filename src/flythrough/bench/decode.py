@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from flythrough.bench.clock import Timing, measure
+from flythrough.bench.peers import diffusers
 from flythrough.clip import decoded
 from flythrough.randomness import random_module
 from flythrough.vae.ltx2 import LTX2VAE
@@ -49,10 +50,8 @@ def _run(vae: LTX2VAE, latents: Tensor) -> None:
 
 def _peer(device: torch.device, latents: Tensor) -> Callable[[], object]:
     """diffusers' decoder as its SANA-WM pipeline runs it: tiled in space and in time."""
-    from diffusers.models.autoencoders import AutoencoderKLLTX2Video
-
     with device:
-        vae = AutoencoderKLLTX2Video(spatial_compression_ratio=32, temporal_compression_ratio=8)
+        vae = diffusers().AutoencoderKLLTX2Video(spatial_compression_ratio=32, temporal_compression_ratio=8)
     vae = vae.to(torch.bfloat16).eval().requires_grad_(False)
     vae.enable_tiling(
         tile_sample_min_height=512,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from flythrough.bench.clock import Timing, measure
+from flythrough.bench.peers import diffusers
 from flythrough.presets import PRESETS, Refining
 from flythrough.randomness import random_module
 from flythrough.refinement import Refinement
@@ -37,18 +38,15 @@ def _ours(device: torch.device, plan: Refining, latents: Tensor, captions: Tenso
 
 
 def _peer(device: torch.device, latents: Tensor, captions: Tensor) -> Callable[[], Any]:
-    from diffusers import FlowMatchEulerDiscreteScheduler
-    from diffusers.models.transformers.transformer_sana_wm_refiner import SanaWMLTX2RefinerTransformer3DModel
-    from diffusers.pipelines.sana_wm.refiner import SanaWMLTX2Refiner
-
     usual = torch.get_default_dtype()
     torch.set_default_dtype(torch.bfloat16)  # in float32 it would not fit into 80 GB
     try:
         with device:
-            transformer = SanaWMLTX2RefinerTransformer3DModel(rope_type="split").eval().requires_grad_(False)
+            transformer = diffusers().SanaWMLTX2RefinerTransformer3DModel(rope_type="split").eval()
     finally:
         torch.set_default_dtype(usual)
-    peer = SanaWMLTX2Refiner(transformer, None, None, None, FlowMatchEulerDiscreteScheduler())
+    scheduler = diffusers().FlowMatchEulerDiscreteScheduler()
+    peer = diffusers().SanaWMLTX2Refiner(transformer, None, None, None, scheduler)
     mask = torch.ones(1, TEXT, device=device)
     peer._encode_prompt = lambda *_, **__: (captions, mask)  # the words are random here as above
     peer.set_progress_bar_config(disable=True)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from flythrough.bench.clock import Timing, measure
+from flythrough.bench.peers import diffusers
 from flythrough.compile import compile_blocks
 from flythrough.conditioning import Conditioning
 from flythrough.model.transformer import SanaWM
@@ -67,10 +68,9 @@ def _forward(
 
 def peer(device: torch.device) -> Any:
     """diffusers' transformer at the official size, with random weights in bfloat16."""
-    from diffusers.models.transformers.transformer_sana_wm import SanaWMTransformer3DModel
-
     with device:
-        return SanaWMTransformer3DModel().to(torch.bfloat16).eval().requires_grad_(False)
+        model = diffusers().SanaWMTransformer3DModel()
+    return model.to(torch.bfloat16).eval().requires_grad_(False)
 
 
 def peer_call(model: Any, latents: Tensor, timestep: Tensor, cond: Conditioning) -> Any:
