@@ -10,12 +10,13 @@ from torch import Tensor
 from flythrough import grid
 from flythrough.camera.path import CameraPath
 from flythrough.conditioning import CameraEncoding, Conditioning, encode_camera
+from flythrough.film import films
 from flythrough.media import Film
 from flythrough.model.transformer import SanaWM
 from flythrough.presets import Sampling
 from flythrough.sampling.euler import chunk_starts, last_begin, sample_euler, sample_staggered
 from flythrough.sampling.guidance import guided
-from flythrough.session import Opening, to_film
+from flythrough.session import Opening
 from flythrough.tensors import noise
 from flythrough.vae.base import VAEState, VideoVAE
 
@@ -63,15 +64,20 @@ def sample_clip(
 def decoded(vae: VideoVAE, latents: Tensor, frames: int, piece: int = 3) -> Iterator[Film]:
     """Films (n, H, W, 3) uint8 of latents (1, C, T, h, w), `frames` pictures in all, decoded `piece` by piece.
 
-    Neither the device nor the host ever holds the clip.
+    Neither the device nor the host ever holds the clip. While one film is used, a GPU makes the next.
     """
+    yield from films(_videos(vae, latents, frames, piece))
+
+
+def _videos(vae: VideoVAE, latents: Tensor, frames: int, piece: int) -> Iterator[Tensor]:
+    """Videos (1, 3, n, H, W) of the first `frames` pictures."""
     state: VAEState | None = None
     pieces = latents.split(piece, dim=2)
     for number, part in enumerate(pieces, 1):
         video, state = vae.decode_chunk(part, state, last=number == len(pieces))
         for pictures in video[:, :, :frames].split(FRAMES_AT_ONCE, dim=2):
             if pictures.shape[2]:
-                yield to_film(pictures)
+                yield pictures
         frames -= min(frames, video.shape[2])
 
 
