@@ -46,7 +46,8 @@ class Delivery:
             self._host = torch.empty(self._frames.shape, dtype=torch.uint8, pin_memory=True)
             with torch.cuda.stream(road):
                 self._host.copy_(self._frames, non_blocking=True)
-                self._arrived = road.record_event()
+                self._arrived = torch.cuda.Event()
+                self._arrived.record(road)
 
     def film(self) -> Film:
         """Frames (n, H, W, 3) uint8."""
