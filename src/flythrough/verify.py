@@ -5,6 +5,7 @@ A folder a case: case.json (kind, config, shapes, tolerance) and tensors.safeten
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -24,10 +25,15 @@ from flythrough.conditioning import Conditioning
 from flythrough.errors import InputError
 from flythrough.model.config import ModelConfig
 from flythrough.model.transformer import SanaWM
+from flythrough.refiner.config import RefinerConfig
+from flythrough.refiner.refine import refine_blocks
+from flythrough.refiner.transformer import LTX2Refiner, unused
 from flythrough.sampling.chunks import sample_chunk
 from flythrough.sampling.euler import sample_euler
 from flythrough.sampling.guidance import guided
 from flythrough.sampling.schedules import flow_match_sigmas
+from flythrough.vae.ltx2 import LTX2VAE
+from flythrough.vae.ltx2_config import LTX2VAEConfig
 
 HALF_TOLERANCE = 2e-2  # where tensors are bfloat16 or float16, whatever a case asks for in float32
 
@@ -47,7 +53,9 @@ class Case:
             about = json.loads((folder / "case.json").read_text(encoding="utf-8"))
             return cls(folder, about["kind"], about["config"], float(about["tolerance"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{folder}: no readable case.json with kind, config and tolerance ({error!r})") from error
+            raise InputError(
+                f"{folder}: no readable case.json with kind, config and tolerance ({error!r})"
+            ) from error
 
     @property
     def name(self) -> str:
@@ -223,7 +231,11 @@ def _chunk_causal(case: Case, machine: Machine) -> Outputs:
 
 def _self_forcing(case: Case, machine: Machine) -> Outputs:
     """The few-step stream."""
-    model, cond, latents = _model(case, machine), _conditioning(case, machine), machine.put(case.inputs["latents"])
+    model, cond, latents = (
+        _model(case, machine),
+        _conditioning(case, machine),
+        machine.put(case.inputs["latents"]),
+    )
     sigmas = torch.tensor(case.config["timesteps"]) / 1000
     state, parts = model.new_state(), []
     for a, b in pairwise(case.config["bounds"]):
@@ -241,6 +253,49 @@ def _flow_euler(case: Case, machine: Machine) -> Outputs:
     for guess in sample_euler(velocity, x, flow_match_sigmas(config["steps"], config["shift"]), held):
         x = guess
     yield "latents", x
+
+
+def _refiner(case: Case, machine: Machine) -> Outputs:
+    """The whole loop over blocks; the noise is what the peer drew."""
+    given = {name: machine.put(tensor) for name, tensor in case.inputs.items()}
+    config, drawn = case.config, itertools.count()
+    shape = RefinerConfig(
+        layers=config["num_layers"],
+        heads=config["num_attention_heads"],
+        head_dim=config["attention_head_dim"],
+        latent_channels=config["in_channels"],
+        caption_channels=config["caption_channels"],
+        rope_type=config["rope_type"],
+    )
+    weights = {key: value for key, value in case.weights.items() if not unused(key)}
+    sink = config.get("sink", 1)
+    blocks = refine_blocks(
+        machine.settled(LTX2Refiner(shape), weights),
+        given["latents"],
+        given["text"],
+        lambda _: given[f"noise{next(drawn)}"],
+        fps=config["fps"],
+        sink=sink,
+        block=config["block"],
+        kv_max_frames=config["kv_max"],
+        sigmas=tuple(config["sigmas"]),
+    )
+    first = given["latents"][:, :, :sink]
+    yield "latents", torch.cat([first, *(block.to(first) for block in blocks)], dim=2)
+
+
+def _vae(case: Case, machine: Machine) -> Outputs:
+    """The first frame alone, the clip, and latents back to frames: whole, and in pieces."""
+    kind = {"_class_name": "AutoencoderKLLTX2Video"}
+    config = LTX2VAEConfig.from_json(kind | case.config)
+    channels = config.latent_channels
+    plain = {"latents_mean": torch.zeros(channels), "latents_std": torch.ones(channels)}
+    vae = machine.settled(LTX2VAE(config), plain | case.weights)
+    video, latents = machine.put(case.inputs["video"]), machine.put(case.inputs["latents"])
+    yield "encode_1", vae.encode(video[:, :, :1])
+    yield f"encode_{video.shape[2]}", vae.encode(video)
+    for piece in (latents.shape[2], 1):
+        yield "decode", vae.decode(latents, piece)
 
 
 def _model(case: Case, machine: Machine) -> SanaWM:
@@ -265,5 +320,7 @@ RUNNERS: dict[str, Callable[[Case, Machine], Outputs]] = {
     "chunk-causal": _chunk_causal,
     "self-forcing": _self_forcing,
     "flow-euler": _flow_euler,
+    "refiner": _refiner,
+    "vae": _vae,
 }
 EXACT = {"keys", "crop", "camera", "sigmas"}  # computed in float32 or better, whatever the model's dtype
