@@ -372,6 +372,64 @@ def models_rm(name: ReleaseName, home: Home = None, yes: Yes = False) -> None:
 
 
 @app.command()
+def doctor() -> None:
+    """Say what this machine can run, and what is missing."""
+    from rich.table import Table
+
+    from flythrough.doctor import examine
+
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    marks = {True: "[green]ok[/]", False: "[red]no[/]", None: ""}
+    for finding in examine():
+        table.add_row(marks[finding.well], finding.what, finding.says)
+    _console(least_width=120).print(table)
+
+
+@app.command()
+def bench(
+    parts: Annotated[
+        str | None,
+        Option(help="Some of stage1,stream,refine,decode,mini; all that the device can run by default."),
+    ] = None,
+    frames: Annotated[int, Option(help="The clip's frames; 961 are a minute.")] = 961,
+    device: Device = None,
+    compiled: Annotated[bool, Option("--compile/--no-compile", help="Also measure compiled blocks.")] = True,
+    peers: Annotated[
+        bool, Option("--peers/--no-peers", help="Also measure diffusers, if it is there.")
+    ] = True,
+    out: Annotated[Path | None, Option(help="Where the numbers go as JSON.")] = None,
+) -> None:
+    """Measure speed and memory at the official sizes with random weights, diffusers beside; on a CPU, mini."""
+    from rich.table import Table
+
+    from flythrough.bench import report
+    from flythrough.media import check_writable
+    from flythrough.tensors import device_named
+
+    if out is not None:
+        check_writable(out, (".json",))
+    where = device_named(device)
+    chosen = None if parts is None else [part.strip() for part in parts.split(",")]
+    table = Table("part", "who", "seconds", "of the card", "peak GiB", "first call", "what")
+    rows = []
+    for row in report.run(chosen, frames, where, compiled=compiled, beside_peers=peers):
+        rows.append(row)
+        print(f"{row.part}: {row.who} {row.seconds:.3g} s", file=sys.stderr, flush=True)
+        table.add_row(
+            row.part,
+            row.who,
+            f"{row.seconds:.2f}",
+            "" if math.isnan(row.share) else f"{row.share:.0%}",
+            "" if math.isnan(row.peak_gib) else f"{row.peak_gib:.1f}",
+            "" if math.isnan(row.first_seconds) else f"{row.first_seconds:.1f}",
+            row.what,
+        )
+        if out is not None:
+            report.save(rows, where, out)
+    _console(least_width=130).print(table)
+
+
+@app.command()
 def version() -> None:
     """Print versions, as a report of a fault needs them."""
     import platform

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -14,9 +15,12 @@ from flythrough.compile import compile_blocks
 from flythrough.conditioning import Conditioning
 from flythrough.model.transformer import SanaWM
 from flythrough.presets import PRESETS
+from flythrough.randomness import random_module
+from flythrough.sampling.chunks import sample_chunk
 
 ROWS, COLUMNS, TEXT = 22, 40, 300  # 704 x 1280 pixels
 TFLOP_121 = 1546  # of a forward over 121 latent frames, products counted once
+TFLOP_A_STEP = 15.3  # of a stream's, three latent frames over ten of keys
 
 
 def inputs(T: int, device: torch.device, batch: int = 1) -> tuple[Tensor, Tensor, Conditioning]:
@@ -36,8 +40,6 @@ def inputs(T: int, device: torch.device, batch: int = 1) -> tuple[Tensor, Tensor
 
 def official(device: torch.device) -> SanaWM:
     """The 2.6B transformer with random weights in bfloat16."""
-    from flythrough.randomness import random_module
-
     return random_module(lambda: SanaWM(PRESETS["sana-wm"].model), device, torch.bfloat16)
 
 
@@ -64,6 +66,26 @@ def _forward(
         for block in theirs.blocks:
             block.compile()
     return measure(peer_call(theirs, *given), device)
+
+
+@torch.inference_mode()
+def streams(T: int, device: torch.device, *, compiled: bool) -> Iterator[tuple[str, Timing]]:
+    """(who, timing) of the few-step stream over T latent frames: chunks of 3, the first of 4, batch 1."""
+    plan = PRESETS["sana-wm-streaming"]
+    model = random_module(lambda: SanaWM(plan.model), device, torch.bfloat16)
+    latents, _, cond = inputs(T, device)
+    sigmas, chunk = plan.sampling.sigmas(), plan.model.chunk
+
+    def stream() -> None:
+        state = model.new_state()
+        for a, b in pairwise((0, *range(chunk + 1, T + 1, chunk))):
+            first = latents[:, :, :1] if a == 0 else None
+            sample_chunk(model, latents[:, :, a:b], cond.frames(slice(a, b)), state, sigmas, first)
+
+    yield "flythrough", measure(stream, device, repeat=1)
+    if compiled:
+        compile_blocks(model)
+        yield "flythrough, blocks compiled", measure(stream, device, repeat=1)
 
 
 def peer(device: torch.device) -> Any:
