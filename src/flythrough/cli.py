@@ -66,6 +66,9 @@ def generate(
         Path | None, Option(help="First frame; without one, a world that fits the prompt.")
     ] = None,
     prompt: Annotated[str, Option(help="The place, in words.")] = "",
+    negative_prompt: Annotated[
+        str, Option(help="What should not be there; for models that are guided.")
+    ] = "",
     keys: Keys = "flythrough",
     frames: FramesOption = None,
     seed: Annotated[int, Option(help="The same seed gives the same video.")] = 0,
@@ -73,6 +76,12 @@ def generate(
     steps: Annotated[
         int | None, Option(help="Denoising steps a chunk; the model's own number by default.")
     ] = None,
+    guidance_scale: Annotated[
+        float | None, Option(help="How hard to follow the prompt; the model's own number by default.")
+    ] = None,
+    refine: Annotated[
+        bool, Option("--refine/--no-refine", help="Whether an official model's second stage goes over it.")
+    ] = True,
     fov: Annotated[
         float | None,
         Option(help="Horizontal field of view in degrees; by default what the picture's EXIF says, else 70."),
@@ -85,7 +94,9 @@ def generate(
     ] = False,
     model: Annotated[str, Option(help="A model's name, or a folder with its weights.")] = "mini",
     device: Device = None,
-    random_weights: Annotated[bool, Option("--random-weights", hidden=True)] = False,
+    random_weights: Annotated[
+        bool, Option("--random-weights", help="No files: noise, but at the real speed and size.")
+    ] = False,
 ) -> None:
     """Fly a camera into a picture and write what it sees."""
     from flythrough.media import ContactSheet, VideoWriter, check_writable, save_image
@@ -95,10 +106,19 @@ def generate(
     check_writable(out, (".mp4",))
     plan = Pipeline.check(model)
     path = _lens_of(image, fov, intrinsics, plan.height, plan.width)(camera, keys, frames)
-    shot = Shot(camera=path, prompt=prompt, image=image, seed=seed, steps=steps)
-    pipeline = (
-        Pipeline.random(model, seed, device=device) if random_weights else Pipeline.load(model, device=device)
+    shot = Shot(
+        camera=path,
+        prompt=prompt,
+        negative_prompt=negative_prompt,
+        image=image,
+        seed=seed,
+        steps=steps,
+        guidance_scale=guidance_scale,
     )
+    if random_weights:
+        pipeline = Pipeline.random(model, seed, device=device, refine=refine)
+    else:
+        pipeline = Pipeline.load(model, device=device, refine=refine)
     if random_weights:
         _say("the weights are random: this shows that the program runs, not what the model can do")
     sheet = ContactSheet(path.frames)

@@ -214,6 +214,7 @@ class Pipeline:
             sampling=sampling,
             seed=shot.seed,
             steps=shot.steps,
+            guidance_scale=shot.guidance_scale,
         )
         for done, of, guess in guesses:
             latents = guess

@@ -12,6 +12,7 @@ from flythrough.media import Picture, load_image
 
 LONGEST_PROMPT = 2000  # characters; mini's text encoder hears the first 48 tokens
 MOST_STEPS = 100
+HARDEST_GUIDANCE = 30.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,6 +25,7 @@ class Shot:
     negative_prompt  what should not be there, for models that are guided
     seed    everything random follows from it
     steps   denoising steps a chunk; None is the model's own number
+    guidance_scale  how far from the negative prompt; None is the model's own number
     """
 
     camera: CameraPath
@@ -32,6 +34,7 @@ class Shot:
     negative_prompt: str = ""
     seed: int = 0
     steps: int | None = None
+    guidance_scale: float | None = None
 
     def __post_init__(self) -> None:
         for name, text in (("prompt", self.prompt), ("negative prompt", self.negative_prompt)):
@@ -45,6 +48,10 @@ class Shot:
             raise InputError(f"seed is {self.seed}; it must be between 0 and {2**63 - 1}")
         if self.steps is not None and not 1 <= self.steps <= MOST_STEPS:
             raise InputError(f"steps is {self.steps}; it must be between 1 and {MOST_STEPS}")
+        if self.guidance_scale is not None and not 1 <= self.guidance_scale <= HARDEST_GUIDANCE:
+            raise InputError(
+                f"guidance_scale is {self.guidance_scale:g}; it must be 1 to {HARDEST_GUIDANCE:g}"
+            )
         object.__setattr__(self, "image", self._picture())
 
     @property
@@ -62,6 +69,8 @@ class Shot:
             "prompt": self.prompt,
             "negative_prompt": self.negative_prompt,
             "seed": self.seed,
+            "steps": self.steps,
+            "guidance_scale": self.guidance_scale,
             "camera": {
                 "height": camera.height,
                 "width": camera.width,
