@@ -13,10 +13,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from flythrough.errors import InputError, WeightsError
+from flythrough.kernels.spread import spread
+from flythrough.kernels.window import mirrored, norm_silu
 from flythrough.vae.base import VAEState, VideoVAE
 from flythrough.vae.ltx2 import LTX2VAE, patches, pixels
 from flythrough.vae.ltx2_config import LTX2VAEConfig
-from flythrough.vae.ltx2_layers import fold, mirrored, norm_silu, spread
+from flythrough.vae.ltx2_layers import fold
 from flythrough.vae.ltx2_tiles import Tiles
 
 SMALL = LTX2VAEConfig(

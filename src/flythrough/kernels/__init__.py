@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
+import torch
 from torch import Tensor
 
 _reference_only = False
@@ -14,6 +15,11 @@ _reference_only = False
 def fast_for(x: Tensor) -> bool:
     """Whether kernels of our own serve this tensor: it lies on a GPU, Triton is there, and nobody forbids them."""
     return x.is_cuda and not _reference_only and find_spec("triton") is not None
+
+
+def fast_without_grad(x: Tensor) -> bool:
+    """`fast_for`, of kernels that only go forward: no gradients are wanted, and torch.compile is not looking on."""
+    return not torch.compiler.is_compiling() and not torch.is_grad_enabled() and fast_for(x)
 
 
 @contextmanager

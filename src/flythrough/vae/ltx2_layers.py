@@ -9,16 +9,16 @@ Source: Lightricks' LTX-2, arXiv 2601.03233; layer for layer diffusers' Autoenco
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from flythrough.kernels.residual import residual
+from flythrough.kernels.spread import spread_sum
+from flythrough.kernels.window import window
 from flythrough.vae.base import VAEState
-
-EPS = 1e-8
 
 
 class Piece:
@@ -34,17 +34,17 @@ class Piece:
         self.before: VAEState = before or {}
         self.after: VAEState = dict(self.before)
 
-    def surround(self, name: str, x: Tensor) -> list[Tensor]:
-        """Frames whose concatenation a convolution runs over: x with two more, or fewer while it waits."""
-        past = self.before.get(name)
-        if past is None:
-            past = x[:, :1].repeat(1, 2 if self.causal else 1, 1, 1, 1)
-        parts = [past, x]
-        if self.closing:
-            parts.append((x if x.shape[1] else past)[:, -1:])
-        if x.shape[1]:
-            self.after[name] = kept(torch.cat([part[:, -2:] for part in parts], dim=1)[:, -2:])
-        return parts
+    def window(self, name: str, x: Tensor, bias: Tensor | None, *, normed: bool, border: bool) -> Tensor:
+        """The frames that a convolution runs over, as kernels.window says: x with two more, or fewer while it waits."""
+        past, closing = self.before.get(name), self.closing
+        if not x.shape[1]:
+            if past is None or not closing:
+                return x
+            x, bias, normed, closing = past[:, -1:], None, False, False  # the end shows only now
+        frames, self.after[name] = window(
+            x, past, bias, lead=2 if self.causal else 1, closing=closing, normed=normed, border=border
+        )
+        return frames
 
     def in_step(self, name: str, x: Tensor, frames: int) -> Tensor:
         """The next `frames` frames of a residual path whose main path gives its frames late."""
@@ -89,11 +89,24 @@ class Conv(Layer):
 
     def forward(self, x: Tensor, piece: Piece) -> Tensor:
         """x (B, T, H, W, inputs) -> (B, T', H, W, outputs); T' = T once the layer has started and if causal."""
-        parts = piece.surround(self.name, norm_silu(x) if self.normed else x)
-        if sum(part.shape[1] for part in parts) < 3:
+        y = self.unbiased(x, piece)
+        return y + self.bias.to(y.dtype)
+
+    def unbiased(self, x: Tensor, piece: Piece, bias: Tensor | None = None) -> Tensor:
+        """forward of x + bias, its own bias left out: whoever comes next can add that in a pass it makes anyway."""
+        window = piece.window(self.name, x, bias, normed=self.normed, border=self.mirror)
+        if window.shape[1] < 3:
             return x.new_empty(x.shape[0], 0, *x.shape[2:4], self.conv.out_channels)
-        window = mirrored(parts) if self.mirror else torch.cat(parts, dim=1)
-        return self.conv(window.permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1)
+        sums = functional.conv3d(
+            window.permute(0, 4, 1, 2, 3), self.conv.weight, padding=tuple(map(int, self.conv.padding))
+        )
+        return sums.permute(0, 2, 3, 4, 1)
+
+    @property
+    def bias(self) -> Tensor:
+        bias = self.conv.bias
+        assert bias is not None
+        return bias
 
 
 class Resnet(Layer):
@@ -105,8 +118,8 @@ class Resnet(Layer):
         self.conv2 = Conv(width, width, mirror=mirror, normed=True)
 
     def forward(self, x: Tensor, piece: Piece) -> Tensor:
-        y = self.conv2(self.conv1(x, piece), piece)
-        return y + piece.in_step(self.name, x, y.shape[1])
+        y = self.conv2.unbiased(self.conv1.unbiased(x, piece), piece, self.conv1.bias)
+        return residual(piece.in_step(self.name, x, y.shape[1]), y, bias=self.conv2.bias)
 
 
 class Upsampler(Layer):
@@ -117,10 +130,8 @@ class Upsampler(Layer):
         self.conv = Conv(width, 4 * width, mirror=mirror)
 
     def forward(self, x: Tensor, piece: Piece) -> Tensor:
-        y = self.conv(x, piece)
-        x = piece.in_step(self.name, x, y.shape[1])
-        y, x = spread(y), spread(x)
-        y = (y.unflatten(-1, (4, x.shape[-1])) + x.unsqueeze(-2)).flatten(-2)  # the same x for 4 channels
+        y = self.conv.unbiased(x, piece)
+        y = spread_sum(y, self.conv.bias, piece.in_step(self.name, x, y.shape[1]))
         return y[:, 1:] if piece.starts(f"{self.name}.first", y) else y
 
 
@@ -138,33 +149,6 @@ class Downsampler(Layer):
             x = torch.cat([x[:, :1], x], dim=1)
         y = fold(self.conv(x, piece), self.stride)
         return y + fold(x, self.stride).unflatten(-1, (-1, self.group)).mean(-1)
-
-
-def norm_silu(x: Tensor) -> Tensor:
-    """Reference. SiLU of x (..., C) over its root mean square over C; the sums are float32."""
-    return functional.silu(functional.rms_norm(x, x.shape[-1:], eps=EPS).to(x.dtype))  # autocast: float32
-
-
-def mirrored(parts: Sequence[Tensor]) -> Tensor:
-    """Reference. Frames (B, t, H, W, C) one after another with a border of one mirrored pixel: one large write."""
-    batch, _, rows, columns, channels = parts[0].shape
-    frames, end = sum(part.shape[1] for part in parts), 0
-    out = parts[0].new_empty(batch, frames, rows + 2, columns + 2, channels)
-    for part in parts:
-        start, end = end, end + part.shape[1]
-        out[:, start:end, 1:-1, 1:-1] = part
-    for inner, border in ((2, 0), (-3, -1)):
-        out[:, :, border, 1:-1] = out[:, :, inner, 1:-1]
-    for inner, border in ((2, 0), (-3, -1)):
-        out[:, :, :, border] = out[:, :, :, inner]
-    return out
-
-
-def spread(x: Tensor) -> Tensor:
-    """(B, T, H, W, 8C) -> (B, 2T, 2H, 2W, C); channels are ordered (C, time, row, column)."""
-    batch, frames, rows, columns, channels = x.shape
-    x = x.unflatten(-1, (channels // 8, 2, 2, 2)).permute(0, 1, 5, 2, 6, 3, 7, 4)
-    return x.reshape(batch, 2 * frames, 2 * rows, 2 * columns, channels // 8)
 
 
 def fold(x: Tensor, stride: tuple[int, int, int]) -> Tensor:
