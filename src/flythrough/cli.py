@@ -89,6 +89,9 @@ def generate(
     intrinsics: Annotated[
         Path | None, Option(help="fx fy cx cy in pixels of the picture: .npy (4), (3, 3), (F, 4), (F, 3, 3).")
     ] = None,
+    estimator: Annotated[
+        Path | None, Option(help="Estimate the lens: the folder of Pi3X's weights; needs the package pi3.")
+    ] = None,
     contact_sheet: Annotated[
         bool, Option("--contact-sheet", help="Also write a picture of the whole clip.")
     ] = False,
@@ -105,7 +108,7 @@ def generate(
 
     check_writable(out, (".mp4",))
     plan = Pipeline.check(model)
-    path = _lens_of(image, fov, intrinsics, plan.height, plan.width)(camera, keys, frames)
+    path = _lens_of(image, fov, intrinsics, estimator, plan.height, plan.width)(camera, keys, frames)
     shot = Shot(
         camera=path,
         prompt=prompt,
@@ -491,34 +494,52 @@ def _fail(message: str) -> Never:
 
 
 def _lens_of(
-    image: Path | None, fov: float | None, intrinsics: Path | None, height: int, width: int
+    image: Path | None,
+    fov: float | None,
+    intrinsics: Path | None,
+    estimator: Path | None,
+    height: int,
+    width: int,
 ) -> Callable[[str, str, int | None], CameraPath]:
     """How to parse a path for a picture of which something may be known: its intrinsics, or its EXIF.
 
     What is known is in the picture's own pixels, so the path is made for its size and then cut as the picture is.
     """
+    if sum(given is not None for given in (fov, intrinsics, estimator)) > 1:
+        raise InputError(
+            "of a field of view, intrinsics and an estimator more than one was given; one is enough"
+        )
+    if image is None and (intrinsics or estimator):
+        raise InputError("intrinsics are in pixels of a picture; give it too, with --image")
+    if image is not None and fov is None:
+        known, rows, columns = _lens(image, intrinsics, estimator)
+        if known is not None:
+            return lambda text, keys, frames: _parsed(text, keys, frames, 70.0, rows, columns, known).fitted(
+                height, width
+            )
+    wide = 70.0 if fov is None else fov
+    return lambda text, keys, frames: _parsed(text, keys, frames, wide, height, width)
+
+
+def _lens(image: Path, intrinsics: Path | None, estimator: Path | None) -> tuple[Any, int, int]:
+    """What is known of a picture's lens, for CameraPath.parse, or None; and the picture's rows and columns."""
     from flythrough.media import exif_fov_deg, load_image
 
-    if fov is not None and intrinsics is not None:
-        raise InputError("both a field of view and intrinsics were given; one of them is enough")
-    if image is None or fov is not None:
-        if intrinsics is not None:
-            raise InputError("intrinsics are in pixels of a picture; give it too, with --image")
-        wide = 70.0 if fov is None else fov
-        return lambda text, keys, frames: _parsed(text, keys, frames, wide, height, width)
-    rows, columns = load_image(image).shape[:2]
-    along = exif_fov_deg(image) if intrinsics is None else None
-    if along is not None:
-        across = min(rows, columns) / max(rows, columns) if rows > columns else 1.0
-        wide = math.degrees(2 * math.atan(across * math.tan(math.radians(along / 2))))
-        _say(f"the picture's EXIF says that its lens sees {wide:.0f} degrees")
-    elif intrinsics is None:
-        return lambda text, keys, frames: _parsed(text, keys, frames, 70.0, height, width)
-    else:
-        wide = 70.0
-    return lambda text, keys, frames: _parsed(text, keys, frames, wide, rows, columns, intrinsics).fitted(
-        height, width
-    )
+    picture = load_image(image)
+    rows, columns = picture.shape[:2]
+    if intrinsics is not None:
+        return intrinsics, rows, columns
+    if estimator is not None:
+        from flythrough.camera.estimate import estimate
+        from flythrough.tensors import best_device
+
+        return estimate(picture, estimator, best_device()), rows, columns
+    along = exif_fov_deg(image)
+    if along is None:
+        return None, rows, columns
+    _say(f"the picture's EXIF says that its lens sees {along:.0f} degrees along the longer side")
+    focal = max(rows, columns) / 2 / math.tan(math.radians(along / 2))
+    return [focal, focal, columns / 2, rows / 2], rows, columns
 
 
 def _parsed(
