@@ -7,10 +7,11 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from flythrough.conditioning import Conditioning
 from flythrough.errors import InputError
+from flythrough.kernels.modulate import modulate
+from flythrough.kernels.residual import residual
 from flythrough.model.attention import CrossAttention, GatedDeltaAttention, SoftmaxAttention
 from flythrough.model.config import ModelConfig
 from flythrough.model.embed import CaptionEmbed, PatchEmbed, Positions, RMSNorm, TimestepEmbed, positions
@@ -169,7 +170,7 @@ class Block(nn.Module):
     @staticmethod
     def add(x: Tensor, gate: Tensor, y: Tensor) -> Tensor:
         """x and y (B, T, S, C), gate (B, T, 1, C)."""
-        return x + gate * y
+        return residual(x, y, gate=gate)
 
     def _prompt(
         self, cond: Embedded, past: LayerState | None, save: LayerState | None
@@ -188,7 +189,7 @@ class AdaNorm(nn.Module):
 
     def forward(self, x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
         """x (B, T, S, C), shift and scale (B, T, 1, C)."""
-        return functional.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale) + shift
+        return modulate(x, shift, scale, eps=1e-6, centred=True)
 
 
 class FinalLayer(nn.Module):

@@ -22,7 +22,7 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int, eps: float) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.eps = heads, eps
         self.norm_q, self.norm_k = nn.RMSNorm(width, eps=eps), nn.RMSNorm(width, eps=eps)
         self.to_q, self.to_k, self.to_v = (nn.Linear(width, width) for _ in range(3))
         self.to_out = nn.ModuleList([nn.Linear(width, width)])

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from flythrough.kernels.rope import rotate
 from flythrough.refiner.config import RefinerConfig, RopeType
 
 Rotary = tuple[
@@ -49,12 +50,7 @@ def turn(x: Tensor, rotary: Rotary, rope_type: RopeType) -> Tensor:
 
     interleaved: channels 2i and 2i + 1 are a pair; split: channels i and i + D/2.
     """
-    cos, sin = rotary
-    if rope_type == "split":
-        a, b = x.float().chunk(2, dim=-1)
-        return torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1).to(x.dtype)
-    a, b = x.float().unflatten(-1, (-1, 2)).unbind(-1)
-    return torch.stack([a * cos - b * sin, b * cos + a * sin], dim=-1).flatten(-2).to(x.dtype)
+    return rotate(x, *rotary, split=rope_type == "split")
 
 
 def _rotary(places: Tensor, heads: int, head_dim: int, theta: float) -> Rotary:

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from flythrough.kernels.modulate import modulate
+from flythrough.kernels.residual import residual
+from flythrough.kernels.rope import norm_rotate, remember
 from flythrough.refiner.config import RefinerConfig
 from flythrough.refiner.layers import Attention, FeedForward, TwoLayers, attend, rms_norm
-from flythrough.refiner.rope import turn
 from flythrough.refiner.state import Level, Place, RefinerState, Window
 from flythrough.tensors import dims
 
@@ -50,8 +52,7 @@ class LTX2Refiner(nn.Module):
         for number, block in enumerate(self._blocks()):
             x = block(x, level.table, place, state.window(number), self._text(state, number))
         shift, scale = self.scale_shift_table + level.last
-        x = functional.layer_norm(x, x.shape[-1:], eps=1e-6)
-        x = self.proj_out(x * (1 + scale) + shift)  # (B, n, S, C)
+        x = self.proj_out(modulate(x, shift, scale, eps=1e-6, centred=True))  # (B, n, S, C)
         return x.unflatten(2, (state.rows, state.columns)).permute(0, 4, 1, 2, 3)
 
     def remember(
@@ -105,17 +106,17 @@ class Block(nn.Module):
     ) -> Tensor:
         """x (B, n, S, C), level (6, C)."""
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = self.scale_shift_table + level
-        x = x + gate_a * self.attn1(self._norm(x) * (1 + scale_a) + shift_a, place, window)
-        x = x + self.attn2(self._norm(x), text)
-        return x + gate_m * self.ff(self._norm(x) * (1 + scale_m) + shift_m)
+        x = residual(x, self.attn1(self._modulated(x, shift_a, scale_a), place, window), gate=gate_a)
+        x = x + self.attn2(rms_norm(x, self.eps), text)
+        return residual(x, self.ff(self._modulated(x, shift_m, scale_m)), gate=gate_m)
 
     def write(self, x: Tensor, level: Tensor, place: Place, window: Window) -> None:
         """As forward, but only what it leaves in the window."""
         shift, scale = (self.scale_shift_table + level)[:2]
-        self.attn1.write(self._norm(x) * (1 + scale) + shift, place, window)
+        self.attn1.write(self._modulated(x, shift, scale), place, window)
 
-    def _norm(self, x: Tensor) -> Tensor:
-        return rms_norm(x, self.eps)
+    def _modulated(self, x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+        return modulate(x, shift, scale, eps=self.eps, centred=False)
 
 
 class SelfAttention(Attention):
@@ -123,24 +124,26 @@ class SelfAttention(Attention):
 
     def __init__(self, config: RefinerConfig) -> None:
         super().__init__(config.width, config.heads, eps=1e-6)
-        self.rope_type = config.rope_type
+        self.split = config.rope_type == "split"
 
     def forward(self, x: Tensor, place: Place, window: Window) -> Tensor:
         """x (B, n, S, C)."""
         self.write(x, place, window)
-        q = turn(self.queries(x), place.rotary, self.rope_type)
+        q = norm_rotate(self.to_q(x), self.norm_q.weight, *place.rotary, eps=self.eps, split=self.split)
         keys, values = window.keys[:, place.visible], window.values[:, place.visible]
         y = attend(q.flatten(1, 2), keys.flatten(1, 2), values.flatten(1, 2))
         return self.out(y.view_as(x))
 
     def write(self, x: Tensor, place: Place, window: Window) -> None:
         """Put the keys and values of x in the window, in place."""
-        keys, values = self.keys_values(x)
+        k, v = self.to_k(x), self.to_v(x)
         if window.sink is not None:
-            window.sink[0].copy_(keys)
-            window.sink[1].copy_(values)
-        window.keys.index_copy_(1, place.slots, turn(keys, place.rotary, self.rope_type))
-        window.values.index_copy_(1, place.slots, values)
+            window.sink[0].copy_(self.norm_k(k).unflatten(-1, (self.heads, -1)))
+            window.sink[1].copy_(v.unflatten(-1, (self.heads, -1)))
+        remember(
+            k, v, self.norm_k.weight, *place.rotary, place.slots, window.keys, window.values,
+            eps=self.eps, split=self.split,
+        )  # fmt: skip
 
 
 class TextAttention(Attention):
