@@ -33,7 +33,8 @@ def remember(
     split: bool,
 ) -> None:
     """As reference.remember."""
-    assert keys.is_contiguous() and values.is_contiguous()
+    assert keys.is_contiguous()
+    assert values.is_contiguous()
     _launch(k.contiguous(), v.contiguous(), weight, cos, sin, slots, keys, values, eps, split)
 
 
