@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Never
 
@@ -17,6 +17,7 @@ from flythrough.errors import InputError
 
 if TYPE_CHECKING:
     from flythrough.camera.path import CameraPath
+    from flythrough.media import ContactSheet
     from flythrough.train.loop import Progress as TrainProgress
 
 app = Typer(
@@ -72,7 +73,9 @@ def generate(
     keys: Keys = "flythrough",
     frames: FramesOption = None,
     seed: Annotated[int, Option(help="The same seed gives the same video.")] = 0,
-    out: Annotated[Path, Option(help="The video to write, an .mp4.")] = Path("flythrough.mp4"),
+    out: Annotated[
+        Path, Option(help="The video to write: .mp4, .m3u8 (HLS), or - for standard output (NUT).")
+    ] = Path("flythrough.mp4"),
     steps: Annotated[
         int | None, Option(help="Denoising steps a chunk; the model's own number by default.")
     ] = None,
@@ -102,11 +105,13 @@ def generate(
     ] = False,
 ) -> None:
     """Fly a camera into a picture and write what it sees."""
-    from flythrough.media import ContactSheet, VideoWriter, check_writable, save_image
+    from flythrough.media import ContactSheet, check_film, film_writer
     from flythrough.pipeline import Pipeline
     from flythrough.shot import Shot
 
-    check_writable(out, (".mp4",))
+    check_film(out)
+    if contact_sheet and str(out) == "-":
+        raise InputError("a contact sheet lies beside the video, so --out must be a file for it")
     plan = Pipeline.check(model)
     path = _lens_of(image, fov, intrinsics, estimator, plan.height, plan.width)(camera, keys, frames)
     shot = Shot(
@@ -125,7 +130,7 @@ def generate(
     if random_weights:
         _say("the weights are random: this shows that the program runs, not what the model can do")
     sheet = ContactSheet(path.frames)
-    video = VideoWriter(out, path.fps, shot.metadata() | pipeline.metadata())
+    video = film_writer(out, path.fps, shot.metadata() | pipeline.metadata())
     try:
         with video, _bar("flying", path.frames, "frames") as advance, _between_chunks() as stop_if_asked:
             for pictures in pipeline.generate(shot):
@@ -133,12 +138,11 @@ def generate(
                 sheet.add(pictures)
                 advance(len(pictures))
                 stop_if_asked()
-    finally:  # also after Ctrl-C, for as many frames as there are
-        if video.frames:
-            path.take(slice(video.frames)).save(out.with_suffix(".camera.json"))
-            if contact_sheet:
-                save_image(sheet.picture(), out.with_suffix(".sheet.png"))
-            print(f"{out}: {video.frames} frames, {video.frames / path.fps:.1f} s")
+    except BaseException:  # Ctrl-C too
+        with suppress(InputError):  # what stopped the video may stop these too; it is told once
+            _leave_beside(out, path, video.frames, sheet if contact_sheet else None)
+        raise
+    _leave_beside(out, path, video.frames, sheet if contact_sheet else None)
 
 
 @app.command()
@@ -412,9 +416,14 @@ def doctor() -> None:
 def bench(
     parts: Annotated[
         str | None,
-        Option(help="Some of stage1,stream,refine,decode,mini; all that the device can run by default."),
+        Option(
+            help="Some of stage1,stream,refine,decode,sana-wm-streaming,sana-wm,mini; what runs here by default."
+        ),
     ] = None,
     frames: Annotated[int, Option(help="The clip's frames; 961 are a minute.")] = 961,
+    steps: Annotated[
+        int | None, Option(help="Denoising steps of whole flights, if not the models' own.")
+    ] = None,
     device: Device = None,
     compiled: Annotated[bool, Option("--compile/--no-compile", help="Also measure compiled blocks.")] = True,
     peers: Annotated[
@@ -435,7 +444,7 @@ def bench(
     chosen = None if parts is None else [part.strip() for part in parts.split(",")]
     table = Table("part", "who", "seconds", "of the card", "peak GiB", "first call", "what")
     rows = []
-    for row in report.run(chosen, frames, where, compiled=compiled, beside_peers=peers):
+    for row in report.run(chosen, frames, where, compiled=compiled, beside_peers=peers, steps=steps):
         rows.append(row)
         print(f"{row.part}: {row.who} {row.seconds:.3g} s", file=sys.stderr, flush=True)
         table.add_row(
@@ -591,6 +600,20 @@ def _train(steps: Generator[TrainProgress], weights: Path) -> None:
                 numbers = ", ".join(f"{name} {value:.4g}" for name, value in step.scalars.items())
                 print(f"step {step.step} ({step.share:.1%}): {numbers}", flush=True)
     print(f"{weights}: trained")
+
+
+def _leave_beside(out: Path, path: CameraPath, frames: int, sheet: ContactSheet | None) -> None:
+    """Write what belongs to a video that has so many frames of a path, and say how many."""
+    from flythrough.media import save_image
+
+    if not frames:
+        return
+    if str(out) != "-":
+        path.take(slice(frames)).save(out.with_suffix(".camera.json"))
+        if sheet is not None:
+            save_image(sheet.picture(), out.with_suffix(".sheet.png"))
+    text = f"{out}: {frames} frames, {frames / path.fps:.1f} s"
+    print(text, file=sys.stderr if str(out) == "-" else sys.stdout)
 
 
 def _confirm(question: str, yes: bool) -> None:

@@ -12,11 +12,12 @@ from typing import Any
 import torch
 
 from flythrough import grid
-from flythrough.bench import decode, mini, peers, refine, stage1
+from flythrough.bench import decode, peers, refine, stage1, whole
 from flythrough.bench.clock import Timing, ceilings
 from flythrough.errors import InputError
 
-PARTS = ("stage1", "stream", "refine", "decode", "mini")
+WHOLE = ("sana-wm-streaming", "sana-wm", "mini")  # flights through the front door
+PARTS = ("stage1", "stream", "refine", "decode", *WHOLE)
 FULL_SIZE = PARTS[:-1]
 
 
@@ -34,11 +35,18 @@ class Row:
 
 
 def run(
-    parts: list[str] | None, frames: int, device: torch.device, *, compiled: bool, beside_peers: bool
+    parts: list[str] | None,
+    frames: int,
+    device: torch.device,
+    *,
+    compiled: bool,
+    beside_peers: bool,
+    steps: int | None = None,
 ) -> Iterator[Row]:
     """Measure part by part. The official sizes need a GPU; a CPU measures mini.
 
     frames  of the clip, 961 for a minute
+    steps   of denoising in whole flights; the models' own numbers by default
     Raises InputError for a part that does not exist, or that this device cannot run.
     """
     chosen = parts or list(PARTS if device.type == "cuda" else ("mini",))
@@ -53,7 +61,7 @@ def run(
     tflops = ceilings(device)["bf16_tflops"] if device.type == "cuda" else math.nan
     beside = beside_peers and peers.installed()
     for part in chosen:
-        for who, timing, what, work in _rows(part, T, frames, device, compiled, beside):
+        for who, timing, what, work in _rows(part, T, frames, device, compiled, beside, steps):
             share = work / timing.seconds / tflops if work else math.nan
             yield Row(part, who, what, *_numbers(timing), share)
 
@@ -72,7 +80,7 @@ def save(rows: list[Row], device: torch.device, path: Path) -> None:
 
 
 def _rows(
-    part: str, T: int, frames: int, device: torch.device, compiled: bool, beside: bool
+    part: str, T: int, frames: int, device: torch.device, compiled: bool, beside: bool, steps: int | None
 ) -> Iterator[tuple[str, Timing, str, float]]:
     """(who, timing, what, TFLOP of it or 0)."""
     clip = f"{T} latent frames"
@@ -90,8 +98,9 @@ def _rows(
         for who, timing in decode.clips(T, device, peers=beside):
             yield who, timing, f"{clip} to pictures", decode.TFLOP_A_FRAME * T
     else:
-        for who, timing in mini.clips(frames, device):
-            yield who, timing, f"{frames} frames", 0
+        asked = "" if steps is None else f", {steps} steps"
+        for who, timing in whole.clips(part, frames, device, steps):
+            yield who, timing, f"{frames} frames to a video{asked}", 0
 
 
 def _numbers(timing: Timing) -> tuple[float, float, float]:
