@@ -121,7 +121,7 @@ def test_a_forward_at_full_size_is_diffusers_in_bfloat16(monkeypatch: pytest.Mon
 
     device = torch.device("cuda")
     with device:
-        theirs = SanaWMTransformer3DModel()
+        theirs: Any = SanaWMTransformer3DModel()
     for parameter in theirs.parameters():
         scale = 0.02 if parameter.ndim < 2 else parameter[0].numel() ** -0.5
         parameter.data.normal_(0, scale).add_(1.0 if parameter.ndim < 2 and parameter.mean() > 0.5 else 0.0)
