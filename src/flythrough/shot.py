@@ -37,13 +37,8 @@ class Shot:
     guidance_scale: float | None = None
 
     def __post_init__(self) -> None:
-        for name, text in (("prompt", self.prompt), ("negative prompt", self.negative_prompt)):
-            if len(text) > LONGEST_PROMPT:
-                raise InputError(
-                    f"the {name} has {len(text)} characters; at most {LONGEST_PROMPT} are possible"
-                )
-            if "\0" in text:
-                raise InputError(f"the {name} contains a zero character; only text is possible")
+        check_prompt(self.prompt)
+        check_prompt(self.negative_prompt, "negative prompt")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed is {self.seed}; it must be between 0 and {2**63 - 1}")
         if self.steps is not None and not 1 <= self.steps <= MOST_STEPS:
@@ -91,3 +86,11 @@ class Shot:
                 f"the image is an array {image.shape} of {image.dtype}; it must be (H, W, 3) of uint8"
             )
         return image
+
+
+def check_prompt(text: str, name: str = "prompt") -> None:
+    """Raise InputError unless this is text of a length that is read."""
+    if len(text) > LONGEST_PROMPT:
+        raise InputError(f"the {name} has {len(text)} characters; at most {LONGEST_PROMPT} are possible")
+    if "\0" in text:
+        raise InputError(f"the {name} contains a zero character; only text is possible")
