@@ -17,3 +17,13 @@ def per_frame(table: Tensor, x: Tensor) -> tuple[Tensor, int, int]:
     if table.stride(-1) != 1 or (B > 1 and table.stride(0) != T * table.stride(1)):
         table = table.contiguous()
     return table, table.stride(1), x.shape[2]
+
+
+def row_stride(x: Tensor) -> tuple[Tensor, int]:
+    """x (..., C) and how far apart its rows lie, evenly, as in a slice of wider channels; else those of a copy."""
+    stride = x.stride(-2)
+    even, expected = x.stride(-1) == 1, stride * x.shape[-2]
+    for axis in range(x.ndim - 3, -1, -1):
+        even = even and (x.shape[axis] == 1 or x.stride(axis) == expected)
+        expected *= x.shape[axis]
+    return (x, stride) if even else (x.contiguous(), x.shape[-1])

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flythrough.kernels.gdn import frame_updates, scan
-from flythrough.kernels.taps import taps
+from flythrough.kernels.taps import around, taps
 from flythrough.kernels.turn import turn
 from flythrough.model.config import ModelConfig
 from flythrough.model.embed import Positions, RMSNorm
@@ -228,6 +228,8 @@ class KeyConv(nn.Module):
         """k (B, T, S, C); tail (B, 3, S, C), the keys before the call."""
         if timeline.longest == 1 and across:  # nothing but the past
             return taps(k, self.weight.squeeze(1), tail, timeline.teacher)
+        if not timeline.teacher and not torch.is_grad_enabled():
+            return around(k, self.weight.squeeze(1), timeline.bounds, tail, across)
         weights = self.weight.squeeze(1).unbind(-1)
         out = k * weights[3]
         for lag in (1, 2, 3):
