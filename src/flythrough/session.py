@@ -2,39 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable
+from copy import copy
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from flythrough import grid
+from flythrough.camera import intrinsics as lens_of
+from flythrough.camera.keys import MOST_FRAMES, Dialect, LiveKeys, named, segments
+from flythrough.camera.path import FOV_DEG, FPS, CameraPath
+from flythrough.camera.pose import check_poses
 from flythrough.conditioning import CameraEncoding, Conditioning, encode_camera
 from flythrough.errors import InputError
+from flythrough.film import to_film
+from flythrough.flight.moment import Moment, taken, unpack, unpack_speech
+from flythrough.flight.receipt import Receipt, Stopwatch
+from flythrough.flight.snapshot import fingerprint, read_snapshot, write_snapshot
+from flythrough.flight.speech import Part, Speech
+from flythrough.flight.terms import Opening, Terms
+from flythrough.flight.track import NUMBERS, from_rows, to_rows
 from flythrough.media import Film, Picture
-from flythrough.model.state import StreamState
 from flythrough.model.transformer import SanaWM
+from flythrough.refinement import Refinement
 from flythrough.sampling.chunks import sample_chunk
+from flythrough.shot import check_prompt
 from flythrough.tensors import dims, noise
-from flythrough.text.base import Words
-from flythrough.vae.base import VAEState, VideoVAE
+from flythrough.text.base import Reader, Words
+from flythrough.vae.base import VideoVAE
 
-
-@dataclass(frozen=True, kw_only=True)
-class Opening:
-    """What a flight starts from.
-
-    latent  (1, C, 1, h, w) float32: the first frame, encoded and normalised
-    words   the prompt, on the latent's device
-    """
-
-    latent: Tensor
-    words: Words
+CHANGE = 4  # chunks that a new prompt takes to be alone
+RECEIPTS = 64
 
 
 class Session:
-    """One stream of frames. Memory and time of a push do not depend on how long the flight has lasted."""
+    """One stream of frames. Memory and time of a push do not depend on how long the flight has lasted.
+
+    session.push("w-16,dw-8")                  # keys held for so many frames, or poses and lenses
+    session.say("the same place, at night")    # heard from the next chunk on
+    session.snapshot("flight.safetensors")     # and `Session.restore`, in this process or another
+    session.rewind(3)                          # three chunks back
+    other = session.fork()                     # two futures
+
+    The same pushes give the same frames, bit for bit, on one machine, device and number of threads.
+    """
 
     def __init__(
         self,
@@ -46,58 +61,220 @@ class Session:
         sigmas: tuple[float, ...],
         seed: int = 0,
         first_plus_one: bool = False,
-        refine: Callable[[Tensor], Tensor] | None = None,
+        refine: Refinement | None = None,
+        read: Reader | None = None,
+        name: str = "a model",
+        fps: float = FPS,
+        keys: str | Dialect = "flythrough",
+        lens: Tensor | None = None,
+        rewinds: int = 0,
+        on_chunk: Callable[[Receipt], None] | None = None,
     ) -> None:
-        """sigmas fall from 1 to 0, one step between two; first_plus_one: the first chunk has one frame more.
+        """Arguments that last, see `Terms`, and:
 
-        refine: a second stage, which is given the latents of every chunk in order and returns those to be decoded.
+        refine    a second stage, which is given the latents of every chunk in order and returns those to be decoded
+        read      turns the prompts of `say` into words
+        rewinds   chunks that `rewind` can take back. Each keeps a whole memory: of mini 34 MB in float32
+        on_chunk  is called with the receipt of every chunk; `receipts` has the last ones
         """
         self.model, self.vae, self.opening = model, vae, opening
-        self.encoding, self.sigmas, self.seed = encoding, sigmas, seed
-        self.latents: Tensor | None = None  # (1, C, n, h, w) of the chunk made last, before it is refined
-        self._refine = refine
         self._device = opening.latent.device
         self._grid = dims(opening.latent, "B C T h w", B=1, T=1)
-        self._plus_one = int(first_plus_one)
         self._stride, self._spatial = vae.temporal_stride, vae.spatial_stride
-        self._state: StreamState = model.new_state()
-        self._vae_state: VAEState | None = None
-        self._chunks = 0  # made so far
-        self._start = 0  # the latent frame that the next chunk starts at
-        self._poses = torch.zeros(0, 4, 4, dtype=torch.float64)  # those the next chunk may still need ...
-        self._lenses = torch.zeros(0, 4, dtype=torch.float64)
-        self._before = 0  # ... the first of which is this pixel frame
-        self._origin: tuple[Tensor, Tensor] | None = None  # pose and lens of pixel frame 0
+        own = lens_of.from_fov(FOV_DEG, *self._size) if lens is None else lens
+        self.terms = Terms(
+            encoding=encoding,
+            sigmas=sigmas,
+            seed=seed,
+            first_plus_one=first_plus_one,
+            fps=fps,
+            keys=named(keys),
+            name=name,
+            lens=tuple(own.tolist()),
+        )
+        self.read, self.on_chunk = read, on_chunk
+        self.receipts: deque[Receipt] = deque(maxlen=RECEIPTS)
+        speech = Speech(Part(opening.prompt, opening.words))
+        self._now = Moment(model.new_state(), speech, refine)
+        self._way: deque[np.ndarray] = deque(maxlen=MOST_FRAMES)  # rows of a Track, for `path`
+        self._rewinds = rewinds
+        self._moments: deque[Moment] = deque(maxlen=rewinds + 1)  # after each chunk, the last one is now
+        self._mark = ""
+        self._keep()
 
-    def push(self, c2w: Tensor, intrinsics: Tensor) -> Film:
-        """Go on along c2w (n, 4, 4), in the same axes as all before, seen through intrinsics (n, 4) in pixels.
+    def push(self, camera: Tensor | str, intrinsics: Tensor | None = None) -> Film:
+        """Go on along a camera's poses, or under held keys.
 
+        camera      c2w (n, 4, 4), in the same axes as all before, or keys such as "w-40,jw-20"
+        intrinsics  (n, 4) in pixels, of poses; keys go on with the lens there is
         Returns the frames (m, H, W, 3) uint8 that can be made of what is known now. A chunk waits until all its
         poses are there, and the first one for pose 7 too, so m may be 0; `finish` gives what is still owed.
+        Raises InputError where poses, lens or keys are none; nothing has happened then.
         """
-        n = dims(c2w, "n row column", row=4, column=4)[0]
-        dims(intrinsics, "n fxfycxcy", n=n, fxfycxcy=4)
-        self._poses = torch.cat([self._poses, c2w.detach().to("cpu", torch.float64)])
-        self._lenses = torch.cat([self._lenses, intrinsics.detach().to("cpu", torch.float64)])
-        if self._origin is None and n:
-            self._origin = self._poses[0], self._lenses[0]
+        if isinstance(camera, str):
+            if intrinsics is not None:
+                raise InputError("keys were pushed with intrinsics; they go on with the lens there is")
+            films = [self.hold(held, frames) for held, frames in segments(camera, self.terms.keys)]
+            return np.concatenate(films)
+        if intrinsics is None:
+            raise InputError("poses were pushed without intrinsics; give (n, 4), in pixels")
+        rows = to_rows(camera, intrinsics)
+        if len(rows):
+            check_poses(camera.detach().to("cpu", torch.float64), "pushed poses")
+            lens_of.check_intrinsics(rows[:, 16:], *self._size, "pushed poses")
+            self._now.keys = None
+        return self._go_on(rows)
+
+    def hold(self, keys: Iterable[str], frames: int = 1) -> Film:
+        """Fly so many frames of 1/16 s with these keys held: letters of the dialect, or "w+d"; none: coast or stay.
+
+        A flight's first pose is where it starts, so its first keys give one pose more, as in a key string. After
+        pushed poses the camera goes on from the last one, at rest; the horizon is that of the poses' axes.
+        """
+        if not 1 <= frames <= MOST_FRAMES:
+            raise InputError(f"keys are held for {frames} frames; possible are 1 to {MOST_FRAMES}")
+        letters, now = set(keys) - {"+"}, self._now
+        live = self._at_the_controls()
+        poses = [] if now.track.known else [live.c2w]
+        lens = now.track.rows[-1, 16:] if now.track.known else torch.tensor(self.terms.lens).double()
         film = [self._empty()]
-        while self._known >= self._needed:
-            film.append(self._make())
+        for _ in range(frames):  # one by one, so that a chunk's moment holds the keys of its last pose
+            poses.append(live.step(letters))
+            now.keys = live
+            film.append(self._go_on(to_rows(torch.stack(poses), lens.expand(len(poses), 4))))
+            poses = []
         return np.concatenate(film)
+
+    def say(self, prompt: str, over: int = CHANGE, *, words: Words | None = None) -> None:
+        """Change the prompt. The next chunk hears of it, and from the `over`th on there is nothing else.
+
+        words  of the prompt, where the session was given no `read`
+        Raises InputError where over is not 1 (at once) to 12.
+        """
+        check_prompt(prompt)
+        speech = self._now.speech
+        if words is None:
+            if prompt == speech.target.prompt:
+                return
+            if self.read is None:
+                raise InputError(
+                    "the session cannot read a prompt; give its words, or a reader when it opens"
+                )
+            words = self.read(prompt, "")
+        self._now.speech = speech.said(prompt, words, self._now.state.chunks, over)
 
     def finish(self) -> Film:
         """The frames (m, H, W, 3) of all poses not seen yet: the camera stays where it is until the chunk is full."""
-        if self._origin is None:
+        if not self.poses_known:
             raise InputError("the flight has no poses yet; push some first")
-        owed = self._known - self._made
+        owed = self.poses_known - self.frames_made
         film = self._empty()
         while owed > len(film):
-            stay = self._needed - self._known
-            film = np.concatenate(
-                [film, self.push(self._poses[-1:].expand(stay, 4, 4), self._lenses[-1:].expand(stay, 4))]
-            )
+            stay = self._needed - self.poses_known
+            film = np.concatenate([film, self._go_on(self._now.track.rows[-1:].expand(stay, NUMBERS))])
         return film[:owed]
+
+    def snapshot(self, path: str | Path) -> dict[str, int]:
+        """Write the whole flight to one safetensors file, to be taken up by `restore`; an old file is replaced.
+
+        Returns the bytes of each part: `state`, and beside it what grows with the picture, `window` (exact memory of
+        the frames in sight), `vae`, `refiner`; `words`, `track`, and `path`, 160 bytes for every frame flown.
+        """
+        tensors, facts = self._now.pack()
+        tensors |= {"opening": self.opening.latent, "path": self._rows()}
+        facts |= {"model": self._identity(), "opening": self.opening.prompt, "terms": asdict(self.terms)}
+        return write_snapshot(Path(path), tensors, facts)
+
+    @classmethod
+    def restore(
+        cls,
+        path: str | Path,
+        model: SanaWM,
+        vae: VideoVAE,
+        *,
+        second_stage: Callable[[Opening, int], Refinement | None] | None = None,
+        read: Reader | None = None,
+        rewinds: int = 0,
+        on_chunk: Callable[[Receipt], None] | None = None,
+    ) -> Session:
+        """Take up a flight where it was when `snapshot` was called, bit for bit. Chunks before cannot be taken back.
+
+        second_stage  makes the flight's second stage of its opening and seed
+        Raises InputError, one sentence, where the file is damaged, foreign or of a model with other weights or dtype.
+        """
+        path = Path(path)
+        tensors, facts = read_snapshot(path)
+        device, terms = next(model.parameters()).device, Terms.from_dict(facts["terms"])
+        speech = unpack_speech(tensors, facts, device)
+        latent = taken(tensors, "opening").to(device)
+        opening = Opening(latent=latent, words=speech.target.words, prompt=facts["opening"])
+        session = cls(
+            model,
+            vae,
+            opening,
+            **(vars(terms) | {"lens": torch.tensor(terms.lens, dtype=torch.float64)}),
+            refine=second_stage(opening, terms.seed) if second_stage else None,
+            read=read,
+            rewinds=rewinds,
+            on_chunk=on_chunk,
+        )
+        if facts["model"] != session._identity():
+            raise InputError(
+                f"{path}: is of a flight with {terms.name}, whose weights, dtype or stages are not those loaded here"
+            )
+        way = taken(tensors, "path")
+        with torch.inference_mode():
+            refinement = session._now.refinement
+            session._now = unpack(tensors, facts, model, speech, terms.keys, device, refinement)
+        session._way.extend(way.numpy())
+        session._moments.clear()
+        session._keep()
+        return session
+
+    def rewind(self, chunks: int) -> None:
+        """Go back to where the flight was when it had made so many chunks less.
+
+        What was said or pushed since is forgotten: go on with the pose of pixel frame `poses_known`.
+        Raises InputError beyond the start, and beyond the `rewinds` that the session keeps.
+        """
+        most = len(self._moments) - 1 if self._rewinds else 0
+        if not 1 <= chunks <= most:
+            hint = (
+                f"it can take back {most}" if most else "it keeps none; open it with rewinds=8, for instance"
+            )
+            raise InputError(f"the flight cannot be rewound by {chunks} chunks; {hint}")
+        for _ in range(chunks):
+            self._moments.pop()
+        known = self.poses_known
+        self._now = self._moments[-1].copy()
+        for _ in range(min(len(self._way), known - self.poses_known)):
+            self._way.pop()
+        while self.receipts and self.receipts[-1].chunk >= self.chunks_made:
+            self.receipts.pop()
+
+    def fork(self) -> Session:
+        """A second flight from here, on its own from now on. What both remember lies in memory once."""
+        other = copy(self)
+        other._now, other._moments = self._now.copy(), self._moments.copy()
+        other._way, other.receipts = self._way.copy(), self.receipts.copy()
+        return other
+
+    @property
+    def path(self) -> CameraPath:
+        """Where the camera has been told to go, every pose so far, of a longer flight the last hour's."""
+        if not self._way:
+            raise InputError("the flight has no poses yet; push some first")
+        return CameraPath(*from_rows(self._rows()), *self._size, self.terms.fps)
+
+    @property
+    def prompt(self) -> str:
+        """The prompt said last."""
+        return self._now.speech.target.prompt
+
+    @property
+    def latents(self) -> Tensor | None:
+        """(1, C, n, h, w) of the chunk made last, before it is refined."""
+        return self._now.latents
 
     @property
     def chunk_frames(self) -> int:
@@ -105,91 +282,128 @@ class Session:
         return self.model.config.chunk * self._stride
 
     @property
-    def _known(self) -> int:
-        return self._before + len(self._poses)
+    def chunks_made(self) -> int:
+        return self._now.state.chunks
 
     @property
-    def _made(self) -> int:
-        return grid.frames(self._start, self._stride) if self._start else 0
+    def frames_made(self) -> int:
+        """Pixel frames that have been returned."""
+        return grid.frames(self._now.state.frames, self._stride) if self._now.state.frames else 0
+
+    @property
+    def poses_known(self) -> int:
+        """Pixel frames whose poses have been pushed."""
+        return self._now.track.known
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        """Height and width of a frame."""
+        rows, columns = self._grid[3:]
+        return rows * self._spatial, columns * self._spatial
 
     @property
     def _end(self) -> int:
         """The latent frame that the next chunk ends before."""
-        return self._start + self.model.config.chunk + (self._plus_one if self._start == 0 else 0)
+        start = self._now.state.frames
+        return start + self.model.config.chunk + (self.terms.first_plus_one if start == 0 else 0)
 
     @property
     def _needed(self) -> int:
         """How many pixel frames' poses must be known for the next chunk; latent frame 0 looks at poses 0 to 7."""
         return max(grid.frames(self._end, self._stride), self._stride)
 
+    def _go_on(self, rows: Tensor) -> Film:
+        """Take poses and lenses in, and make each chunk as soon as its last one is there."""
+        film = [self._empty()]
+        while len(rows):
+            news, rows = rows.tensor_split([self._needed - self.poses_known])
+            self._now.track = self._now.track.extended(news)
+            self._way.extend(news.numpy().copy())
+            if self.poses_known == self._needed:
+                film.append(self._make())
+        return np.concatenate(film)
+
     @torch.inference_mode()
     def _make(self) -> Film:
-        """Denoise and decode the next chunk."""
-        start, end = self._start, self._end
+        """Denoise, refine and decode the next chunk."""
+        now, watch = self._now, Stopwatch(self._device)
+        start, end, number = now.state.frames, self._end, now.state.chunks
+        frames, poses = self.frames_made, range(now.track.before, now.track.known)
         _, channels, _, rows, columns = self._grid
-        first = self.opening.latent if start == 0 else None
-        self.latents = sample_chunk(
+        now.hear()
+        now.latents = sample_chunk(
             self.model,
-            noise((1, channels, end - start, rows, columns), self.seed, self._chunks).to(self._device),
+            noise((1, channels, end - start, rows, columns), self.terms.seed, number).to(self._device),
             self._conditioning(start, end),
-            self._state,
-            torch.tensor(self.sigmas),
-            first,
+            now.state,
+            torch.tensor(self.terms.sigmas),
+            self.opening.latent if start == 0 else None,
         )
-        shown = self.latents if self._refine is None else self._refine(self.latents)
-        video, self._vae_state = self.vae.decode_chunk(shown, self._vae_state)
-        self._start, self._chunks = end, self._chunks + 1
-        keep = self._stride * (end - 1) - self._before  # the next chunk looks back at this chunk's last pose
-        self._poses, self._lenses = self._poses[keep:], self._lenses[keep:]
-        self._before += keep
-        return to_film(video)
+        watch.lap("model")
+        shown = now.latents
+        if now.refinement:
+            shown = now.refinement(now.latents)
+            watch.lap("refine")
+        video, now.vae = self.vae.decode_chunk(shown, now.vae)
+        film = to_film(video)
+        watch.lap("decode")
+        now.track = now.track.since(
+            self._stride * (end - 1)
+        )  # the next chunk looks back at this one's last pose
+        self._keep()
+        receipt = Receipt(
+            chunk=number,
+            frames=range(frames, self.frames_made),
+            poses=poses,
+            prompts=now.speech.shares(number),
+            seconds=watch.seconds(),
+        )
+        self.receipts.append(receipt)
+        if self.on_chunk:
+            self.on_chunk(receipt)
+        return film
 
     def _conditioning(self, start: int, end: int) -> Conditioning:
         """All that the chunk's latent frames start .. end - 1 are told."""
-        poses, lenses, skip = self._poses, self._lenses, 0
-        if (
-            start
-        ):  # a short path that says the same: frame 0, the last pose of the chunk before, this chunk's poses
-            assert self._origin is not None
-            (pose, lens), still = self._origin, self._stride
-            poses = torch.cat([pose[None], poses[:1].expand(still, 4, 4), poses[1:]])
-            lenses = torch.cat([lens[None], lenses[:1].expand(still, 4), lenses[1:]])
-            skip = 2
-        frames = grid.frames(skip + end - start, self._stride)
-        if (
-            frames < self._stride <= len(poses)
-        ):  # a first chunk of one latent frame still looks at poses 0 to 7
-            frames = self._stride + 1
-            poses, lenses = _held(poses, frames), _held(lenses, frames)
-        height, width = (cells * self._spatial for cells in self._grid[3:])
+        assert self._now.heard is not None
+        c2w, intrinsics, wanted = self._now.track.piece(start, end, self._stride)
         camera, plucker = encode_camera(
-            poses[:frames], lenses[:frames], height, width, self.encoding, self._stride, self._spatial
+            c2w, intrinsics, *self._size, self.terms.encoding, self._stride, self._spatial
         )
-        wanted = slice(skip, skip + end - start)
         return Conditioning(
-            text=self.opening.words.text,
-            text_mask=self.opening.words.text_mask,
+            text=self._now.heard.text,
+            text_mask=self._now.heard.text_mask,
             camera=camera[wanted][None].to(self._device),
             plucker=plucker[:, wanted][None].to(self._device),
         )
 
+    def _keep(self) -> None:
+        if self._rewinds:
+            self._moments.append(self._now.copy())
+
+    def _at_the_controls(self) -> LiveKeys:
+        """The camera under its keys, where the last pose left it."""
+        now = self._now
+        if now.keys is not None:
+            return now.keys
+        last = from_rows(now.track.rows[-1:])[0][0] if now.track.known else None
+        return LiveKeys(self.terms.keys, last)
+
+    def _rows(self) -> Tensor:
+        """The way so far, (n, 20)."""
+        return torch.from_numpy(np.stack(self._way)) if self._way else torch.zeros(0, NUMBERS).double()
+
+    def _identity(self) -> str:
+        """Tells whether another model could go on with this flight: it could not."""
+        if not self._mark:
+            refiner = self._now.refinement.model if self._now.refinement else None
+            self._mark = fingerprint(self.model, self.vae, refiner)
+        return self._mark
+
     def _empty(self) -> Film:
-        height, width = (cells * self._spatial for cells in self._grid[3:])
-        return np.zeros((0, height, width, 3), np.uint8)
-
-
-def to_film(video: Tensor) -> Film:
-    """video (1, 3, n, H, W), about -1 to 1 -> frames (n, H, W, 3) uint8."""
-    frames = ((video[0].float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return frames.permute(1, 2, 3, 0).contiguous().cpu().numpy()
+        return np.zeros((0, *self._size, 3), np.uint8)
 
 
 def to_video(picture: Picture, device: torch.device) -> Tensor:
     """One picture (H, W, 3) uint8 -> video (1, 3, 1, H, W) float32 in [-1, 1]."""
     return (torch.from_numpy(picture).to(device).permute(2, 0, 1).float() / 127.5 - 1)[None, :, None]
-
-
-def _held(values: Tensor, count: int) -> Tensor:
-    """The first `count` rows; the last one is repeated where there are fewer."""
-    missing = max(0, count - len(values))
-    return torch.cat([values[:count], values[-1:].expand(missing, *values.shape[1:])])

@@ -93,7 +93,7 @@ def test_any_number_of_frames_comes_out(frames: int) -> None:
 def test_poses_seen_are_forgotten() -> None:
     flight, way = session(), path(80)
     flown(flight, way, [80])
-    assert len(flight._poses) <= 2 * flight.chunk_frames
+    assert len(flight._now.track.rows) <= 2 * flight.chunk_frames
 
 
 def test_finishing_a_flight_that_never_began_says_so() -> None:

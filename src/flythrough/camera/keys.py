@@ -36,7 +36,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from flythrough.camera.pose import pose, rotation
+from flythrough.camera.pose import angles, pose, rotation
 from flythrough.errors import InputError
 
 STEP_S = 1 / 16  # keys count frames of 1/16 s, whatever the output's frame rate
@@ -126,9 +126,10 @@ def segments(text: str, dialect: Dialect) -> list[tuple[frozenset[str], int]]:
 class LiveKeys:
     """A camera driven live: one pose per step of 1/16 s. parse_keys is a loop over it."""
 
-    def __init__(self, dialect: str | Dialect = "flythrough") -> None:
+    def __init__(self, dialect: str | Dialect = "flythrough", start: Tensor | None = None) -> None:
+        """start: c2w (4, 4), where the camera is, at rest; without one in the world's middle, looking along z."""
         self.dialect = named(dialect)
-        self.camera = Heading()
+        self.camera = Heading() if start is None else Heading.at(start)
         self.speed = dict.fromkeys(CONTROLS, 0.0)  # what flies now: metres and radians a step
         self.pressed = frozenset[tuple[str, int]]()  # directions held in the previous step
 
@@ -187,6 +188,11 @@ class Heading:
     yaw: float = 0.0
     pitch: float = 0.0
     roll: float = 0.0
+
+    @classmethod
+    def at(cls, c2w: Tensor) -> Heading:
+        """The same pose (4, 4) in these numbers."""
+        return cls(*c2w[:3, 3].tolist(), *angles(c2w).tolist())
 
     def fly(self, speed: dict[str, float], dialect: Dialect) -> None:
         """Turn, then move along the new heading. `speed` is per step."""
