@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from flythrough.kernels.gated import gated
 from flythrough.kernels.gdn import frame_updates, scan
+from flythrough.kernels.lay import lay
 from flythrough.kernels.taps import around, taps
 from flythrough.kernels.turn import turn
 from flythrough.model.config import ModelConfig
@@ -42,14 +45,31 @@ class Attention(nn.Module):
             nn.init.zeros_(branch)
         nn.init.constant_(self.output_gate.bias, SILU_IS_ONE)
 
-    def join(self, x: Tensor, main: Tensor, camera: Tensor) -> Tensor:
-        """Branches (B, T, S, A, D) to the block's output (B, T, S, C)."""
-        y = main.flatten(-2).to(x.dtype) + self.out_proj_cam(camera.flatten(-2).to(x.dtype))
-        return self.proj((y * functional.silu(self.output_gate(x).float())).to(x.dtype))
+    def join(self, x: Tensor, main: Tensor, camera: Tensor, norm: Tensor | None = None) -> Tensor:
+        """Branches (B, T, S, A, D), the main one to be divided by norm (B, T, S, A, 1), to the output (B, T, S, C)."""
+        told = self.out_proj_cam(camera.flatten(-2).to(x.dtype))
+        return self.proj(gated(main, told, self.output_gate(x), norm, dtype=x.dtype))
 
     def split(self, x: Tensor) -> Tensor:
         """(B, T, S, C) -> (B, T, S, A, D)."""
         return x.unflatten(-1, (self.heads, self.head_dim))
+
+
+@dataclass(frozen=True)
+class Turned:
+    """What a delta memory is told and asked, (B, T, S, heads, D) float32.
+
+    read, keys, values  of the main heads, then of the camera's, turned
+    q, k                of the main heads, not turned: the normaliser's
+    growth              (B, T, S, A): how much longer the camera's keys have become
+    """
+
+    read: Tensor
+    keys: Tensor
+    values: Tensor
+    q: Tensor
+    k: Tensor
+    growth: Tensor
 
 
 class GatedDeltaAttention(Attention):
@@ -71,42 +91,77 @@ class GatedDeltaAttention(Attention):
         k = self.conv_k(k, timeline, past.key_tail if past else None)
         across = self.config.camera_conv_across_chunks
         k_cam = self.conv_k_cam(k_cam, timeline, past.camera_key_tail if past and across else None, across)
-        q_cam = self.q_norm_cam(self.q_proj_cam(x))
-        q, k, k_cam = self.q_norm(q), self.k_norm(k), self.k_norm_cam(k_cam)
-        v_cam, beta, pace = self.v_proj_cam(x), self.beta_proj(x), self.gate_proj(x.mean(2))
+        parts = q, k, v, self.q_proj_cam(x), k_cam, self.v_proj_cam(x)
+        beta, pace = self.beta_proj(x), self.gate_proj(x.mean(2))
+        turned = self._turned(*parts, at) if torch.is_grad_enabled() else self._laid(*parts, at)
         with torch.autocast(x.device.type, enabled=False):
             decay = torch.exp(
                 -self.A_log.float().exp() * functional.softplus(pace.float() + self.dt_bias.float())
             )
             beta = beta.float().sigmoid()  # (B, T, S, A); decay is (B, T, A)
-            v, q, k, q_cam, k_cam, v_cam = (self.split(part) for part in (v, q, k, q_cam, k_cam, v_cam))
-            short = (self.head_dim * x.shape[2]) ** -0.5
-            q_ray, _ = to_rays(q_cam, at, at.to_ray.transpose(-1, -2), relu=True)
-            k_ray, growth = to_rays(k_cam, at, at.from_ray, relu=True, scale=short)
-            v_ray, _ = to_rays(v_cam, at, at.from_ray)
-            beta_cam = beta / growth.mean(2, keepdim=True).clamp(min=1)
-
-            read = torch.cat([turn(q, *at.rotary, relu=True)[0], q_ray], dim=-2)
-            keys = torch.cat([turn(k, *at.rotary, relu=True, scale=short)[0], k_ray], dim=-2)
-            values, betas = torch.cat([v.float(), v_ray], dim=-2), torch.cat([beta, beta_cam], dim=-1)
+            beta_cam = beta / turned.growth.mean(2, keepdim=True).clamp(min=1)
             told, memory = self._remember(
-                read,
-                keys,
-                values,
-                betas,
+                turned.read,
+                turned.keys,
+                turned.values,
+                torch.cat([beta, beta_cam], dim=-1),
                 torch.cat([decay, decay], -1),
                 timeline,
                 past.memory if past else None,
             )
+            ones, before = torch.ones_like(turned.k[..., :1]), past.normaliser if past else None
+            norm, normaliser = self._remember(turned.q, turned.k, ones, beta, decay, timeline, before)
             main, camera = told.split(self.heads, dim=-2)
-            q, k = functional.relu(q).float(), functional.relu(k).float() * short
-            norm, normaliser = self._remember(
-                q, k, torch.ones_like(k[..., :1]), beta, decay, timeline, past.normaliser if past else None
-            )
-            camera = from_rays(camera, at)
+            camera = from_rays(camera, at, x.dtype)
         if save is not None:
             save.memory, save.normaliser = memory, normaliser
-        return self.join(x, main / (norm + 1e-8), camera)
+        return self.join(x, main, camera, norm)
+
+    def _turned(
+        self, q: Tensor, k: Tensor, v: Tensor, q_cam: Tensor, k_cam: Tensor, v_cam: Tensor, at: Positions
+    ) -> Turned:
+        """The branches' projections (B, T, S, C) as the memory takes them, with gradients."""
+        q, k, q_cam, k_cam = self.q_norm(q), self.k_norm(k), self.q_norm_cam(q_cam), self.k_norm_cam(k_cam)
+        with torch.autocast(q.device.type, enabled=False):
+            v, q, k, q_cam, k_cam, v_cam = (self.split(part) for part in (v, q, k, q_cam, k_cam, v_cam))
+            short = self._short(q)
+            q_ray, _ = to_rays(q_cam, at, at.to_ray.transpose(-1, -2), relu=True)
+            k_ray, growth = to_rays(k_cam, at, at.from_ray, relu=True, scale=short)
+            v_ray, _ = to_rays(v_cam, at, at.from_ray)
+            return Turned(
+                read=torch.cat([turn(q, *at.rotary, relu=True)[0], q_ray], dim=-2),
+                keys=torch.cat([turn(k, *at.rotary, relu=True, scale=short)[0], k_ray], dim=-2),
+                values=torch.cat([v.float(), v_ray], dim=-2),
+                q=functional.relu(q).float(),
+                k=functional.relu(k).float() * short,
+                growth=growth,
+            )
+
+    def _laid(
+        self, q: Tensor, k: Tensor, v: Tensor, q_cam: Tensor, k_cam: Tensor, v_cam: Tensor, at: Positions
+    ) -> Turned:
+        """`_turned` without gradients and without copies: heads lie in front of cells, as products want them."""
+        v, q, k, q_cam, k_cam, v_cam = (self.split(part) for part in (v, q, k, q_cam, k_cam, v_cam))
+        A, short, rays, to_ray = self.heads, self._short(q), at.camera_rotary, at.to_ray.transpose(-1, -2)
+        read, keys, values = (_heads_first(q, 2 * A) for _ in range(3))
+        plain_q, plain_k = _heads_first(q, A), _heads_first(q, A)
+        norms = [norm.weight for norm in (self.q_norm, self.k_norm, self.q_norm_cam, self.k_norm_cam)]
+        main, camera = slice(A), slice(A, None)
+        lay(read[..., main, :], q, at.rotary, weight=norms[0], relu=True, plain=plain_q)
+        lay(keys[..., main, :], k, at.rotary, weight=norms[1], relu=True, scale=short, plain=plain_k)
+        lay(values[..., main, :], v)
+        lay(read[..., camera, :], q_cam, rays, to_ray, weight=norms[2], relu=True, shrink=True)
+        growth = lay(
+            keys[..., camera, :], k_cam, rays, at.from_ray,
+            weight=norms[3], relu=True, scale=short, shrink=True,
+        )  # fmt: skip
+        lay(values[..., camera, :], v_cam, rays, at.from_ray, shrink=True)
+        assert growth is not None
+        return Turned(read=read, keys=keys, values=values, q=plain_q, k=plain_k, growth=growth)
+
+    def _short(self, q: Tensor) -> float:
+        """What keeps the sum of a frame's S keys (B, T, S, A, D) small."""
+        return (self.head_dim * q.shape[2]) ** -0.5
 
     @staticmethod
     def _remember(
@@ -147,23 +202,41 @@ class SoftmaxAttention(Attention):
         """x (B, T, S, C)."""
         dtype = x.dtype
         q, k, v = self.qkv(x).chunk(3, dim=-1)
-        q, k = self.q_norm(q), self.k_norm(k)
-        q_cam, k_cam, v_cam = (
-            self.q_norm_cam(self.q_proj_cam(x)),
-            self.k_norm_cam(self.k_proj_cam(x)),
-            self.v_proj_cam(x),
-        )
+        parts = q, k, self.q_proj_cam(x), self.k_proj_cam(x), self.v_proj_cam(x)
+        q, k, q_cam, k_cam, v_cam = (self._turned if torch.is_grad_enabled() else self._laid)(*parts, at)
+        known = (k, self.split(v), k_cam, v_cam)
         with torch.autocast(x.device.type, enabled=False):
-            q, k, v, q_cam, k_cam, v_cam = (self.split(part) for part in (q, k, v, q_cam, k_cam, v_cam))
-            q, k = (turn(part, *at.rotary)[0].to(v.dtype) for part in (q, k))
-            q_cam = to_rays(q_cam, at, at.to_ray.transpose(-1, -2))[0].to(v.dtype)
-            k_cam, v_cam = (to_rays(part, at, at.from_ray)[0].to(v.dtype) for part in (k_cam, v_cam))
-            known = (k, v, k_cam, v_cam)
             main, camera = self._look((q, q_cam), known, timeline, past, stream)
-            camera = from_rays(camera.float(), at)
+            camera = from_rays(camera, at, dtype)
         if save is not None:
             save.window = known  # cut to the frames still in sight when the stream advances
-        return self.join(x, main.to(dtype), camera.to(dtype))
+        return self.join(x, main, camera)
+
+    def _turned(
+        self, q: Tensor, k: Tensor, q_cam: Tensor, k_cam: Tensor, v_cam: Tensor, at: Positions
+    ) -> tuple[Tensor, ...]:
+        """Projections (B, T, S, C) as attention takes them, (B, T, S, A, D), with gradients."""
+        q, k, q_cam, k_cam = self.q_norm(q), self.k_norm(k), self.q_norm_cam(q_cam), self.k_norm_cam(k_cam)
+        with torch.autocast(q.device.type, enabled=False):
+            dtype = v_cam.dtype
+            q, k, q_cam, k_cam, v_cam = (self.split(part) for part in (q, k, q_cam, k_cam, v_cam))
+            q, k = turn(q, *at.rotary)[0], turn(k, *at.rotary)[0]
+            q_cam, _ = to_rays(q_cam, at, at.to_ray.transpose(-1, -2))
+            k_cam, v_cam = to_rays(k_cam, at, at.from_ray)[0], to_rays(v_cam, at, at.from_ray)[0]
+            return tuple(part.to(dtype) for part in (q, k, q_cam, k_cam, v_cam))
+
+    def _laid(
+        self, q: Tensor, k: Tensor, q_cam: Tensor, k_cam: Tensor, v_cam: Tensor, at: Positions
+    ) -> tuple[Tensor, ...]:
+        """`_turned` without gradients, in one pass each."""
+        rays, to_ray = at.camera_rotary, at.to_ray.transpose(-1, -2)
+        laid = [torch.empty_like(self.split(v_cam)) for _ in range(5)]
+        lay(laid[0], self.split(q), at.rotary, weight=self.q_norm.weight)
+        lay(laid[1], self.split(k), at.rotary, weight=self.k_norm.weight)
+        lay(laid[2], self.split(q_cam), rays, to_ray, weight=self.q_norm_cam.weight, shrink=True)
+        lay(laid[3], self.split(k_cam), rays, at.from_ray, weight=self.k_norm_cam.weight, shrink=True)
+        lay(laid[4], self.split(v_cam), rays, at.from_ray, shrink=True)
+        return tuple(laid)
 
     def _look(
         self,
@@ -249,10 +322,20 @@ def to_rays(
     return turned, growth
 
 
-def from_rays(x: Tensor, at: Positions) -> Tensor:
+def from_rays(x: Tensor, at: Positions, dtype: torch.dtype) -> Tensor:
     """The way back for what the camera branch has read."""
     cos, sin = at.camera_rotary
-    return turn(x, cos, -sin, at.to_ray)[0]
+    if torch.is_grad_enabled():
+        return turn(x.float(), cos, -sin, at.to_ray)[0].to(dtype)
+    out = x.new_empty(x.shape, dtype=dtype)
+    lay(out, x, (cos, -sin), at.to_ray)
+    return out
+
+
+def _heads_first(x: Tensor, heads: int) -> Tensor:
+    """Room for float32 head vectors of x's tokens, (B, T, S, heads, D), whose memory is (B, T, heads, S, D)."""
+    B, T, S, _, D = x.shape
+    return x.new_empty(B, T, heads, S, D, dtype=torch.float32).transpose(2, 3)
 
 
 def _forward(transition: Tensor, write: Tensor, timeline: Timeline, before: Tensor | None) -> Tensor:
