@@ -14,6 +14,7 @@ from flythrough import __version__, grid, hub, loading, parameters
 from flythrough.camera.path import CameraPath
 from flythrough.clip import decoded, sample_clip
 from flythrough.errors import InputError
+from flythrough.flight.receipt import Receipt
 from flythrough.media import Film, Picture, fit
 from flythrough.model.transformer import SanaWM
 from flythrough.presets import Preset, preset
@@ -153,13 +154,18 @@ class Pipeline:
         video = to_video(image, self.device)
         # the official model was trained on first frames encoded in tiles
         encode = self.vae.encode_tiled if isinstance(self.vae, LTX2VAE) else self.vae.encode
-        return Opening(latent=encode(video).float(), words=self.read(shot.prompt, shot.negative_prompt))
+        words = self.read(shot.prompt, shot.negative_prompt)
+        return Opening(latent=encode(video).float(), words=words, prompt=shot.prompt)
 
-    def open(self, shot: Shot) -> Session:
-        """Start a flight from a shot's picture, prompt and seed; its camera path is the caller's to push."""
-        sampling = self.preset.sampling
-        if sampling.order != "stream":
-            raise InputError(f"{self.name} makes whole clips; a live flight needs a streaming model")
+    def open(
+        self, shot: Shot, *, rewinds: int = 0, on_chunk: Callable[[Receipt], None] | None = None
+    ) -> Session:
+        """Start a flight from a shot's picture, prompt and seed; its camera path is the caller's to push.
+
+        rewinds, on_chunk  as Session has them. Held keys look through the lens of the shot's first frame.
+        """
+        self._check_streams()
+        sampling, size = self.preset.sampling, (self.preset.height, self.preset.width)
         opening = self.encode(shot)
         return Session(
             self.model,
@@ -170,6 +176,27 @@ class Pipeline:
             seed=shot.seed,
             first_plus_one=sampling.first_plus_one,
             refine=self._second_stage(opening, shot.seed),
+            read=self.read,
+            name=self.name,
+            fps=self.preset.fps,
+            lens=shot.camera.fitted(*size).intrinsics[0],
+            rewinds=rewinds,
+            on_chunk=on_chunk,
+        )
+
+    def restore(
+        self, path: str | Path, *, rewinds: int = 0, on_chunk: Callable[[Receipt], None] | None = None
+    ) -> Session:
+        """Take up a flight that `Session.snapshot` has written, of this model, bit for bit."""
+        self._check_streams()
+        return Session.restore(
+            path,
+            self.model,
+            self.vae,
+            second_stage=self._second_stage,
+            read=self.read,
+            rewinds=rewinds,
+            on_chunk=on_chunk,
         )
 
     def generate(self, shot: Shot, on_progress: Progress | None = None) -> Iterator[Film]:
@@ -223,6 +250,10 @@ class Pipeline:
         if refine is not None:
             latents = refine(latents)
         yield from decoded(self.vae, latents, path.frames)
+
+    def _check_streams(self) -> None:
+        if self.preset.sampling.order != "stream":
+            raise InputError(f"{self.name} makes whole clips; a live flight needs a streaming model")
 
     def _second_stage(self, opening: Opening, seed: int) -> Refinement | None:
         plan, captions = self.preset.refining, opening.words.refiner
