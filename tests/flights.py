@@ -8,17 +8,15 @@ import numpy as np
 import torch
 
 from flythrough.camera.path import CameraPath
-from flythrough.conditioning import CameraEncoding
 from flythrough.model.config import ModelConfig
 from flythrough.model.transformer import SanaWM
 from flythrough.pipeline import Pipeline
-from flythrough.presets import PRESETS, Preset, Refining, Sampling
-from flythrough.refiner.config import RefinerConfig
+from flythrough.presets import PRESETS
 from flythrough.session import Opening, Session
 from flythrough.shot import Shot
 from flythrough.text.base import Words
-from flythrough.vae.ltx2_config import LTX2VAEConfig
 from flythrough.vae.mini import MiniVAE, MiniVAEConfig
+from tests.toys import toy
 
 VAE = MiniVAEConfig(
     latent_channels=8, encoder_widths=(8, 8, 8, 8), decoder_widths=(8, 8, 8, 8), decoder_blocks=(1, 1, 1, 1)
@@ -85,52 +83,11 @@ def flown(flight: Session, way: CameraPath, cuts: list[int]) -> np.ndarray:
     return np.concatenate([*parts, flight.finish()])
 
 
-def toy(order: str, kv_max_frames: int = 11) -> Preset:
-    """The full-size pipeline at toy sizes: two stages and the full-size autoencoder."""
-    stream = order == "stream"
-    return Preset(
-        model=ModelConfig(
-            depth=4,
-            heads=2,
-            head_dim=16,
-            latent_channels=8,
-            caption_channels=12,
-            mlp_ratio=2.0,
-            softmax_scale_main=0.25,
-            softmax_scale_camera=0.25,
-            window=2 if stream else None,
-            sink=stream,
-        ),
-        camera_encoding=CameraEncoding(),
-        height=64,
-        width=96,
-        fps=16.0,
-        sampling=Sampling(
-            order=order,  # pyrefly: ignore
-            steps=2,
-            shift=8.0,
-            guidance_scale=1.0 if stream else 5.0,
-            first_plus_one=stream,
-        ),
-        vae=LTX2VAEConfig(
-            latent_channels=8,
-            block_out_channels=(8, 16, 32, 64),
-            layers_per_block=(1, 1, 1, 1, 1),
-            decoder_block_out_channels=(8, 16, 32),
-            decoder_layers_per_block=(1, 1, 1, 1),
-            decoder_causal=stream,
-        ),
-        refining=Refining(
-            model=RefinerConfig(layers=2, heads=2, head_dim=16, latent_channels=8, caption_channels=24),
-            block=3 if stream else None,
-            kv_max_frames=kv_max_frames,
-        ),
-    )
-
-
 def two_stages() -> Pipeline:
     """A streaming pipeline whose refiner's window fills soon. Adds itself to the presets."""
-    PRESETS["toy"] = toy("stream", kv_max_frames=5)
+    plan = toy("stream")
+    assert plan.refining is not None
+    PRESETS["toy"] = replace(plan, refining=replace(plan.refining, kv_max_frames=5))
     return Pipeline.random("toy", device="cpu", dtype=torch.float32)
 
 

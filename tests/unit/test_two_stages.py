@@ -11,8 +11,9 @@ from flythrough.errors import InputError
 from flythrough.pipeline import Pipeline
 from flythrough.presets import PRESETS
 from flythrough.shot import Shot
-from tests.flights import FIRST, toy
 from tests.toys import toy
+
+FIRST = np.random.default_rng(0).integers(0, 255, (64, 96, 3), dtype=np.uint8)
 
 
 @pytest.fixture(params=["whole", "staggered", "stream"])
