@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from flythrough.kernels.glu import glu
 from flythrough.model.config import ModelConfig
 from flythrough.model.state import LayerState
 from flythrough.model.timeline import Timeline
@@ -52,14 +53,17 @@ class GLUMBConvTemp(nn.Module):
         else:  # a minute at full size would be gigabytes here, and over 2**31 elements with guidance
             frames = max(1, AT_ONCE // (len(x) * x.shape[2] * self.inverted_conv.conv.out_channels))
             u = torch.cat([self._inside_frames(part, grid) for part in x.split(frames, dim=1)], dim=1)
-        before, here, after = self.t_conv.weight.squeeze(-1).unbind(-1)  # (C, C) each
+        before, here, after = self.t_conv.weight.squeeze(-1).movedim(-1, 0).contiguous()  # (C, C) each
+        tail = past.mlp_tail if past else None
+        if save is not None:
+            save.mlp_tail = u[:, -1:].clone()
+        if not torch.is_grad_enabled() and not timeline.teacher:
+            return _in_time(u, before, here, after, timeline, tail)
         out = u + functional.linear(u, here)
-        out = out + functional.linear(timeline.behind(u, 1, past.mlp_tail if past else None), before)
+        out = out + functional.linear(timeline.behind(u, 1, tail), before)
         later = timeline.ahead(u, 1)
         if later is not None:
             out = out + functional.linear(later, after)
-        if save is not None:
-            save.mlp_tail = u[:, -1:].clone()
         return out
 
     def _inside_frames(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -67,11 +71,27 @@ class GLUMBConvTemp(nn.Module):
         expanded = functional.silu(
             functional.linear(x, self.inverted_conv.matrix, self.inverted_conv.conv.bias)
         )
-        gated, gate = self._neighbours(expanded, grid).chunk(2, dim=-1)
-        return functional.linear(gated * functional.silu(gate), self.point_conv.matrix)
+        depth = self.depth_conv.conv
+        assert depth.bias is not None
+        mixed = glu(expanded, grid, depth.weight, depth.bias)
+        return functional.linear(mixed, self.point_conv.matrix)
 
-    def _neighbours(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
-        """The depthwise 3x3 convolution of every frame; tokens are an image in channels-last memory already."""
-        B, T, S, C = x.shape
-        image = x.reshape(B * T, *grid, C).permute(0, 3, 1, 2)
-        return self.depth_conv.conv(image).permute(0, 2, 3, 1).reshape(B, T, S, C)
+
+def _in_time(
+    u: Tensor, before: Tensor, here: Tensor, after: Tensor, timeline: Timeline, tail: Tensor | None
+) -> Tensor:
+    """u with its frame before, itself, and its frame after in the chunk, through (C, C) each; sums in place."""
+    out, width = u.clone(memory_format=torch.contiguous_format), u.shape[-1]
+
+    def add(target: Tensor, source: Tensor, matrix: Tensor) -> None:
+        for to, part in zip(target, source, strict=True):  # a clip's frames lie together
+            to.view(-1, width).addmm_(part.reshape(-1, width), matrix.T.to(u.dtype))
+
+    add(out, u, here)
+    add(out[:, 1:], u[:, :-1], before)
+    if tail is not None:
+        add(out[:, :1], tail, before)
+    for begin, end in timeline.chunks:
+        if end - begin > 1:
+            add(out[:, begin : end - 1], u[:, begin + 1 : end], after)
+    return out

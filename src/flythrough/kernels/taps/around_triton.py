@@ -81,13 +81,11 @@ def _kernel(
     real, here = (cell < S) & (channel < C)[None, :], channel < C
     w0, w1 = _weights(weight, channel, here, 0), _weights(weight, channel, here, 1)
     w2, w3 = _weights(weight, channel, here, 2), _weights(weight, channel, here, 3)
-    source = cell.to(tl.int64) * stride + channel[None, :]
-    target = cell.to(tl.int64) * C + channel[None, :]
-    past = clip * 3 * S * C + target
-    step, below = S.to(tl.int64) * stride, S.to(tl.int64) * C
+    past = (clip * 3 * S + cell) * C + channel[None, :]
+    step, below = S * stride, S * C  # from a frame to the next
     first = tl.program_id(0) // blocks * FRAMES
     for t in range(first, tl.minimum(first + FRAMES, T)):
-        at = (clip * T + t) * step + source
+        at = ((clip * T + t) * S + cell) * stride + channel[None, :]
         low = tl.load(chunks + 2 * t)
         high = tl.load(chunks + 2 * t + 1)
         if ACROSS:
@@ -96,4 +94,4 @@ def _kernel(
         value += _pair(x, tail, at, past, 1, t, low, high, step, below, real, w2, TAILED)
         value += _pair(x, tail, at, past, 2, t, low, high, step, below, real, w1, TAILED)
         value += _pair(x, tail, at, past, 3, t, low, high, step, below, real, w0, TAILED)
-        tl.store(out + (clip * T + t) * below + target, value, mask=real)
+        tl.store(out + ((clip * T + t) * S + cell) * C + channel[None, :], value, mask=real)
