@@ -74,7 +74,7 @@ class Session:
 
         refine    a second stage, which is given the latents of every chunk in order and returns those to be decoded
         read      turns the prompts of `say` into words
-        rewinds   chunks that `rewind` can take back. Each keeps a whole memory: of mini 34 MB in float32
+        rewinds   chunks that `rewind` can take back. Each keeps a whole memory: of mini 32 MB in float32
         on_chunk  is called with the receipt of every chunk; `receipts` has the last ones
         """
         self.model, self.vae, self.opening = model, vae, opening
