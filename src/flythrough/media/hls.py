@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import glob
 import math
 import re
@@ -15,7 +14,7 @@ from flythrough.errors import InputError
 from flythrough.media import pieces
 from flythrough.media.files import check_writable, save_bytes
 from flythrough.media.pictures import Film
-from flythrough.media.writing import FilmWriter, check_same
+from flythrough.media.writing import FilmWriter, check_is_at, check_same
 
 END = "#EXT-X-ENDLIST"
 
@@ -46,6 +45,7 @@ class HlsWriter(FilmWriter):
     def close(self) -> None:
         if self._segments:
             with self._explained():
+                check_is_at(self.path, self._saved)
                 self._save(end=True)
 
     def stop(self) -> None:
@@ -58,8 +58,8 @@ class HlsWriter(FilmWriter):
             self._clear()
             save_bytes(init_of(self.path), header)
             self._looks = pieces.looks(header)
-        elif not self.path.exists():
-            raise OSError(errno.ENOENT, "gone")
+        else:
+            check_is_at(self.path, self._saved)
         check_same(self.name, self._looks, header)
         segment = self.path.with_name(f"{self.path.stem}.{len(self._segments):05d}.m4s")
         save_bytes(segment, piece)
@@ -85,6 +85,7 @@ class HlsWriter(FilmWriter):
             lines += [f"#EXTINF:{float(frames / pieces.rate(self.fps)):.6f},", name]
         lines += [END] if end else []
         save_bytes(self.path, ("\n".join(lines) + "\n").encode())
+        self._saved = self.path.stat()
 
     def _clear(self) -> None:
         """Remove the film that this one replaces, its playlist first."""

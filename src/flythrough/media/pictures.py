@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
-from flythrough.camera.intrinsics import centre_crop
 from flythrough.errors import InputError
 from flythrough.media.files import line, written_whole
 
@@ -66,6 +65,8 @@ def exif_fov_deg(path: str | Path) -> float | None:
 
 def fit(image: Picture, height: int, width: int) -> Picture:
     """Resize to fill height x width and cut at the centre, as `CameraPath.fitted` does to intrinsics."""
+    from flythrough.camera.intrinsics import centre_crop  # brings torch along, which films do not need
+
     crop = centre_crop(image.shape[:2], height, width)
     rows, columns = crop.resized
     resized = np.asarray(Image.fromarray(image).resize((columns, rows), Image.Resampling.LANCZOS))

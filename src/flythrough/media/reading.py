@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from flythrough.media.pictures import Film
 
 
 def read_video(path: str | Path, most: int | None = None) -> tuple[Film, float]:
-    """All frames of a video, or the first `most`, (F, H, W, 3) uint8, and its frames a second."""
+    """All frames of a video, or the first `most`, (F, H, W, 3) uint8, and its frames a second.
+
+    Of a film that still grows, those that are there.
+    """
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with av.open(_source(Path(path)), "r") as container:
             stream = container.streams.video[0]
             frames = []
             for frame in container.decode(stream):
@@ -66,3 +70,17 @@ def complete_frames(path: str | Path) -> int:
         return 0
     except (OSError, av.FFmpegError, IndexError) as error:
         raise InputError(f"{path}: it cannot be read as a video ({line(error)})") from None
+
+
+def _source(path: Path) -> str | BytesIO:
+    """What FFmpeg is to open: of a film in pieces those that are whole, where it would stop at half of one.
+
+    Of a playlist, it would wait for more of them to come.
+    """
+    if path.suffix.lower() == ".m3u8" and init_of(path).exists():
+        parts = [init_of(path), *(path.with_name(name) for _, name in listed(path))]
+        return BytesIO(b"".join(part.read_bytes() for part in parts))
+    if path.is_file() and (found := pieces.scan(path)[1]) and found[-1][1] < path.stat().st_size:
+        with path.open("rb") as file:
+            return BytesIO(file.read(found[-1][1]))
+    return str(path)

@@ -112,7 +112,11 @@ class VideoWriter(FilmWriter):
     def close(self) -> None:
         if self._file is None:
             return
-        self.stop()
+        with self._explained():
+            try:
+                check_is_at(self.path, os.fstat(self._file.fileno()))
+            finally:
+                self.stop()
         with suppress(OSError):  # a full disk, as a rule: then the film stays in pieces, which play as well
             finish(self.path)
 
@@ -132,8 +136,7 @@ class VideoWriter(FilmWriter):
             self._file = self._opened()
             return
         check_same(self.name, self._looks, header)
-        if not _is_at(self._file, self.path):
-            raise OSError(errno.ENOENT, "gone")
+        check_is_at(self.path, os.fstat(self._file.fileno()))
         self._file.seek(self._end)
         write_all(self._file, piece)
         os.fsync(self._file.fileno())
@@ -195,9 +198,7 @@ def finish(path: Path) -> None:
             os.fsync(file.fileno())
 
 
-def _is_at(file: BinaryIO, path: Path) -> bool:
-    """Whether the open file still has this name."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+def check_is_at(path: Path, file: os.stat_result) -> None:
+    """Raise OSError unless this very file is at `path`: to an open one, one could write without anyone seeing it."""
+    if not os.path.samestat(path.stat(), file):
+        raise OSError(errno.ENOENT, "replaced")
