@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 import torch
@@ -53,6 +54,60 @@ def compare(
         torch.testing.assert_close(ours.cpu().double(), expected, rtol=0, atol=TOLERANCE[dtype] * largest)
 
 
+@torch.no_grad()
+def compare_around(
+    around: Callable[..., Tensor], bounds: tuple[int, ...], case: tuple[int, int, bool], D: int, device: str
+) -> None:
+    """Chunk by chunk, by the recurrence in float64: forwards over all, backwards from the chunk's second frame on."""
+    T, R, begun = case
+    parts = inputs(T, R, D, begun)
+    transition, write = parts[:2]
+    expected = by_definition(*parts)
+    for begin, end in pairwise(bounds):
+        back = by_definition(transition[:, begin:end].flip(1), write[:, begin:end].flip(1)).flip(1)
+        expected[:, begin : end - 1] += back[:, 1:]
+    transition, write, *before = (part.to(device, torch.float32) for part in parts)
+    ours = around(transition, write, bounds, *before)
+    torch.testing.assert_close(ours.cpu().double(), expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+
+
+AROUND = [
+    ((0, 5), (5, 24, False)),
+    ((0, 2, 3, 6), (6, 24, True)),
+    ((0, 1, 2), (2, 1, True)),
+    ((0, 4), (4, 1, True)),
+]
+
+
+@pytest.mark.parametrize(("bounds", "case"), AROUND)
+def test_both_ways_the_reference_is_two_recurrences(
+    bounds: tuple[int, ...], case: tuple[int, int, bool]
+) -> None:
+    compare_around(reference.around, bounds, case, 24, "cpu")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("bounds", "case"), AROUND)
+@pytest.mark.parametrize("D", [16, 24, 64, 112])
+def test_both_ways_the_kernels_are_two_recurrences_on_a_gpu(
+    D: int, bounds: tuple[int, ...], case: tuple[int, int, bool]
+) -> None:
+    from flythrough.kernels.gdn import triton
+
+    compare_around(triton.around, bounds, case, D, "cuda")
+
+
+def test_what_is_the_same_for_all_cells_may_be_said_once() -> None:
+    k, v, decay = torch.randn(2, 7, 5), torch.randn(2, 7, 3), torch.rand(2)
+    beta = torch.rand(2, 1)
+    once, each = (
+        reference.frame_updates(k, v, beta, decay),
+        reference.frame_updates(k, v, beta.expand(2, 7), decay),
+    )
+    for mine, wanted in zip(once, each, strict=True):
+        torch.testing.assert_close(mine, wanted)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("case", CASES)
 def test_the_reference_is_the_recurrence(case: tuple[int, int, bool], dtype: torch.dtype) -> None:
@@ -87,3 +142,5 @@ if __name__ == "__main__":  # see run_in_interpreter
     for case in CASES:
         compare(triton.scan, case, 16, torch.float32, "cpu")
     compare(triton.scan, (3, 24, True), 24, torch.float32, "cpu")  # padded to 32
+    for bounds, case in AROUND[1:3]:
+        compare_around(triton.around, bounds, case, 16, "cpu")

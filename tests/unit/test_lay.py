@@ -56,6 +56,7 @@ def compare_lay(D: int, case: dict, layout: str, dtype: torch.dtype, device: str
         x = x.transpose(2, 3).contiguous().transpose(2, 3)
     weight = torch.randn(A * D, device=device).to(dtype) if case["normed"] else None
     options = {name: case[name] for name in ("relu", "scale", "shrink")} | {"weight": weight}
+    options["strength"] = torch.rand(x.shape[:4], device=device) if case["relu"] else None
     results = []
     for function in (triton.lay, reference.lay):
         out, plain = room(x, layout), room(x, "half")

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flythrough.kernels.gated import gated
-from flythrough.kernels.gdn import frame_updates, scan
+from flythrough.kernels.gdn import around, frame_updates, scan
 from flythrough.kernels.lay import lay
-from flythrough.kernels.taps import around, taps
+from flythrough.kernels.taps import around as taps_around
+from flythrough.kernels.taps import taps
 from flythrough.kernels.turn import turn
 from flythrough.model.config import ModelConfig
 from flythrough.model.embed import Positions, RMSNorm
@@ -56,20 +57,16 @@ class Attention(nn.Module):
 
 
 @dataclass(frozen=True)
-class Turned:
-    """What a delta memory is told and asked, (B, T, S, heads, D) float32.
+class Told:
+    """What a delta memory is asked and told. float32: q and k (B, T, S, heads, D), v (B, T, S, heads, R).
 
-    read, keys, values  of the main heads, then of the camera's, turned
-    q, k                of the main heads, not turned: the normaliser's
-    growth              (B, T, S, A): how much longer the camera's keys have become
+    beta  how much of it, (B, T, S, heads); or (B, T, 1, heads), of keys and values that hold the rest
     """
 
-    read: Tensor
-    keys: Tensor
-    values: Tensor
     q: Tensor
     k: Tensor
-    growth: Tensor
+    v: Tensor
+    beta: Tensor
 
 
 class GatedDeltaAttention(Attention):
@@ -93,24 +90,15 @@ class GatedDeltaAttention(Attention):
         k_cam = self.conv_k_cam(k_cam, timeline, past.camera_key_tail if past and across else None, across)
         parts = q, k, v, self.q_proj_cam(x), k_cam, self.v_proj_cam(x)
         beta, pace = self.beta_proj(x), self.gate_proj(x.mean(2))
-        turned = self._turned(*parts, at) if torch.is_grad_enabled() else self._laid(*parts, at)
+        beta = beta.float().sigmoid()  # (B, T, S, A)
+        both, norm = (self._turned if torch.is_grad_enabled() else self._laid)(*parts, beta, at)
         with torch.autocast(x.device.type, enabled=False):
             decay = torch.exp(
                 -self.A_log.float().exp() * functional.softplus(pace.float() + self.dt_bias.float())
             )
-            beta = beta.float().sigmoid()  # (B, T, S, A); decay is (B, T, A)
-            beta_cam = beta / turned.growth.mean(2, keepdim=True).clamp(min=1)
-            told, memory = self._remember(
-                turned.read,
-                turned.keys,
-                turned.values,
-                torch.cat([beta, beta_cam], dim=-1),
-                torch.cat([decay, decay], -1),
-                timeline,
-                past.memory if past else None,
-            )
-            ones, before = torch.ones_like(turned.k[..., :1]), past.normaliser if past else None
-            norm, normaliser = self._remember(turned.q, turned.k, ones, beta, decay, timeline, before)
+            memory, normaliser = (past.memory, past.normaliser) if past else (None, None)
+            told, memory = self._remember(both, torch.cat([decay, decay], -1), timeline, memory)
+            norm, normaliser = self._remember(norm, decay, timeline, normaliser)
             main, camera = told.split(self.heads, dim=-2)
             camera = from_rays(camera, at, x.dtype)
         if save is not None:
@@ -118,9 +106,17 @@ class GatedDeltaAttention(Attention):
         return self.join(x, main, camera, norm)
 
     def _turned(
-        self, q: Tensor, k: Tensor, v: Tensor, q_cam: Tensor, k_cam: Tensor, v_cam: Tensor, at: Positions
-    ) -> Turned:
-        """The branches' projections (B, T, S, C) as the memory takes them, with gradients."""
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        q_cam: Tensor,
+        k_cam: Tensor,
+        v_cam: Tensor,
+        beta: Tensor,
+        at: Positions,
+    ) -> tuple[Told, Told]:
+        """Projections (B, T, S, C) as the memory of both branches and the normaliser take them, with gradients."""
         q, k, q_cam, k_cam = self.q_norm(q), self.k_norm(k), self.q_norm_cam(q_cam), self.k_norm_cam(k_cam)
         with torch.autocast(q.device.type, enabled=False):
             v, q, k, q_cam, k_cam, v_cam = (self.split(part) for part in (v, q, k, q_cam, k_cam, v_cam))
@@ -128,36 +124,54 @@ class GatedDeltaAttention(Attention):
             q_ray, _ = to_rays(q_cam, at, at.to_ray.transpose(-1, -2), relu=True)
             k_ray, growth = to_rays(k_cam, at, at.from_ray, relu=True, scale=short)
             v_ray, _ = to_rays(v_cam, at, at.from_ray)
-            return Turned(
-                read=torch.cat([turn(q, *at.rotary, relu=True)[0], q_ray], dim=-2),
-                keys=torch.cat([turn(k, *at.rotary, relu=True, scale=short)[0], k_ray], dim=-2),
-                values=torch.cat([v.float(), v_ray], dim=-2),
-                q=functional.relu(q).float(),
-                k=functional.relu(k).float() * short,
-                growth=growth,
+            both = Told(
+                q=torch.cat([turn(q, *at.rotary, relu=True)[0], q_ray], dim=-2),
+                k=torch.cat([turn(k, *at.rotary, relu=True, scale=short)[0], k_ray], dim=-2),
+                v=torch.cat([v.float(), v_ray], dim=-2),
+                beta=torch.cat([beta, beta * _share(growth)], dim=-1),
             )
+            q, k = functional.relu(q).float(), functional.relu(k).float() * short
+            return both, Told(q, k, torch.ones_like(k[..., :1]), beta)
 
     def _laid(
-        self, q: Tensor, k: Tensor, v: Tensor, q_cam: Tensor, k_cam: Tensor, v_cam: Tensor, at: Positions
-    ) -> Turned:
-        """`_turned` without gradients and without copies: heads lie in front of cells, as products want them."""
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        q_cam: Tensor,
+        k_cam: Tensor,
+        v_cam: Tensor,
+        beta: Tensor,
+        at: Positions,
+    ) -> tuple[Told, Told]:
+        """`_turned` without gradients and without copies: heads lie in front of cells, as products want them.
+
+        Products of keys with keys and with values hold beta once, so each of these holds its root.
+        """
         v, q, k, q_cam, k_cam, v_cam = (self.split(part) for part in (v, q, k, q_cam, k_cam, v_cam))
-        A, short, rays, to_ray = self.heads, self._short(q), at.camera_rotary, at.to_ray.transpose(-1, -2)
-        read, keys, values = (_heads_first(q, 2 * A) for _ in range(3))
+        root, A, short = beta.sqrt(), self.heads, self._short(q)
+        asked, keys, values = (_heads_first(q, 2 * A) for _ in range(3))
         plain_q, plain_k = _heads_first(q, A), _heads_first(q, A)
-        norms = [norm.weight for norm in (self.q_norm, self.k_norm, self.q_norm_cam, self.k_norm_cam)]
         main, camera = slice(A), slice(A, None)
-        lay(read[..., main, :], q, at.rotary, weight=norms[0], relu=True, plain=plain_q)
-        lay(keys[..., main, :], k, at.rotary, weight=norms[1], relu=True, scale=short, plain=plain_k)
-        lay(values[..., main, :], v)
-        lay(read[..., camera, :], q_cam, rays, to_ray, weight=norms[2], relu=True, shrink=True)
-        growth = lay(
-            keys[..., camera, :], k_cam, rays, at.from_ray,
-            weight=norms[3], relu=True, scale=short, shrink=True,
+        lay(asked[..., main, :], q, at.rotary, weight=self.q_norm.weight, relu=True, plain=plain_q)
+        lay(
+            keys[..., main, :], k, at.rotary,
+            weight=self.k_norm.weight, relu=True, scale=short, strength=root, plain=plain_k,
         )  # fmt: skip
-        lay(values[..., camera, :], v_cam, rays, at.from_ray, shrink=True)
+        lay(values[..., main, :], v, strength=root)
+        rays, to_ray, from_ray = at.camera_rotary, at.to_ray.transpose(-1, -2), at.from_ray
+        gains = self.q_norm_cam.weight, self.k_norm_cam.weight
+        lay(asked[..., camera, :], q_cam, rays, to_ray, weight=gains[0], relu=True, shrink=True)
+        growth = lay(
+            keys[..., camera, :], k_cam, rays, from_ray,
+            weight=gains[1], relu=True, scale=short, shrink=True, strength=root,
+        )  # fmt: skip
+        lay(values[..., camera, :], v_cam, rays, from_ray, shrink=True, strength=root)
         assert growth is not None
-        return Turned(read=read, keys=keys, values=values, q=plain_q, k=plain_k, growth=growth)
+        share = _share(growth)
+        one = torch.ones_like(share)
+        both = Told(asked, keys, values, torch.cat([one, share], dim=-1))
+        return both, Told(plain_q, plain_k, root.unsqueeze(-1), one)
 
     def _short(self, q: Tensor) -> float:
         """What keeps the sum of a frame's S keys (B, T, S, A, D) small."""
@@ -165,26 +179,23 @@ class GatedDeltaAttention(Attention):
 
     @staticmethod
     def _remember(
-        q: Tensor,
-        k: Tensor,
-        v: Tensor,
-        beta: Tensor,
-        decay: Tensor,
-        timeline: Timeline,
-        before: Tensor | None,
+        told: Told, decay: Tensor, timeline: Timeline, before: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Read the memory (B, A, R, D) that the frames before and the chunk's later frames have written.
 
-        q, k (B, T, S, A, D), v (B, T, S, A, R), beta (B, T, S, A), decay (B, T, A).
-        Returns what is read (B, T, S, A, R) and the memory after the last frame.
+        decay (B, T, A). Returns what is read (B, T, S, A, R) and the memory after the last frame.
         """
-        k, v = k.transpose(2, 3), v.transpose(2, 3)  # (B, T, A, S, D)
-        transition, write = frame_updates(k, v, beta.transpose(2, 3), decay)
-        states = _forward(transition, write, timeline, before)
-        after = states[:, -1]
-        if timeline.longest > 1:
-            states = states + _backward(transition, write, timeline)
-        return (q.transpose(2, 3) @ states.transpose(-1, -2)).transpose(2, 3), after
+        k, v = told.k.transpose(2, 3), told.v.transpose(2, 3)  # (B, T, A, S, D)
+        transition, write = frame_updates(k, v, told.beta.transpose(2, 3), decay)
+        if torch.is_grad_enabled() or timeline.teacher:
+            states = _forward(transition, write, timeline, before)
+            after = states[:, -1]
+            if timeline.longest > 1:
+                states = states + _backward(transition, write, timeline)
+        else:
+            states = around(transition, write, timeline.bounds, before)
+            after = states[:, -1]  # which nothing comes behind
+        return (told.q.transpose(2, 3) @ states.transpose(-1, -2)).transpose(2, 3), after
 
 
 class SoftmaxAttention(Attention):
@@ -302,7 +313,7 @@ class KeyConv(nn.Module):
         if timeline.longest == 1 and across:  # nothing but the past
             return taps(k, self.weight.squeeze(1), tail, timeline.teacher)
         if not timeline.teacher and not torch.is_grad_enabled():
-            return around(k, self.weight.squeeze(1), timeline.bounds, tail, across)
+            return taps_around(k, self.weight.squeeze(1), timeline.bounds, tail, across)
         weights = self.weight.squeeze(1).unbind(-1)
         out = k * weights[3]
         for lag in (1, 2, 3):
@@ -330,6 +341,11 @@ def from_rays(x: Tensor, at: Positions, dtype: torch.dtype) -> Tensor:
     out = x.new_empty(x.shape, dtype=dtype)
     lay(out, x, (cos, -sin), at.to_ray)
     return out
+
+
+def _share(growth: Tensor) -> Tensor:
+    """How much less is written of longer camera keys: (B, T, 1, A) of growth (B, T, S, A)."""
+    return 1 / growth.mean(2, keepdim=True).clamp(min=1)
 
 
 def _heads_first(x: Tensor, heads: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from flythrough.kernels import fast_for
+from flythrough.kernels import fast_for, fast_without_grad
 from flythrough.kernels.gdn import reference
 from flythrough.kernels.gdn.reference import frame_updates
 
@@ -20,4 +20,16 @@ def scan(transition: Tensor, write: Tensor, before: Tensor | None = None) -> Ten
     return reference.scan(transition, write, before)
 
 
-__all__ = ["frame_updates", "scan"]
+def around(
+    transition: Tensor, write: Tensor, bounds: tuple[int, ...], before: Tensor | None = None
+) -> Tensor:
+    """As reference.around, which says what it is; on a GPU, where no gradients are wanted, by Triton kernels."""
+    if write.dtype == torch.float32 and fast_without_grad(write):
+        from flythrough.kernels.gdn import triton
+
+        if write.shape[-1] <= triton.LARGEST:
+            return triton.around(transition, write, bounds, before)
+    return reference.around(transition, write, bounds, before)
+
+
+__all__ = ["around", "frame_updates", "scan"]

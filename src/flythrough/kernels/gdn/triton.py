@@ -13,6 +13,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from flythrough.kernels.chunks import chunks_on
+
 ROWS = 16
 LARGEST = 128  # of D
 
@@ -20,6 +22,19 @@ LARGEST = 128  # of D
 def scan(transition: Tensor, write: Tensor, before: Tensor | None = None) -> Tensor:
     """As reference.scan, for float32 and D up to LARGEST."""
     return _Scan.apply(transition, write, before)
+
+
+def around(
+    transition: Tensor, write: Tensor, bounds: tuple[int, ...], before: Tensor | None = None
+) -> Tensor:
+    """As reference.around, for float32 and D up to LARGEST, without gradients."""
+    transition, write = transition.contiguous(), write.contiguous()
+    found = scan(transition, write, before)
+    if len(bounds) <= write.shape[1]:  # else every frame is a chunk of its own
+        chunks, options = chunks_on(bounds, write.device), _options(write, before)
+        del options["BEGUN"]
+        _later_kernel[_grid(write)](transition, write, found, chunks, *write.shape[1:4], **options)
+    return found
 
 
 class _Scan(torch.autograd.Function):
@@ -107,6 +122,26 @@ def _forward_kernel(
         tl.store(states + here, state, mask=inside)
         square += A * D * D
         here += A * R * D
+
+
+@triton.jit
+def _later_kernel(
+    transition, write, found, chunks, T, A, R,
+    D: tl.constexpr, BLOCK: tl.constexpr, ROWS: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    square, whole = _square(T - 1, T, A, D, BLOCK)
+    here, _, inside = _rows(tl.program_id(1) * ROWS, T - 1, T, A, R, D, BLOCK, ROWS)
+    later = tl.zeros([ROWS, BLOCK], tl.float32)
+    for i in range(T):
+        t = T - 1 - i
+        last = tl.zeros([1, 1], tl.int32) + (t + 1 - tl.load(chunks + 2 * t + 1))
+        later = tl.where(last == 0, 0.0, later)  # a chunk ends here, so nothing comes from behind
+        tl.store(found + here, tl.load(found + here, mask=inside, other=0.0) + later, mask=inside)
+        step = tl.load(transition + square, mask=whole, other=0.0)
+        written = tl.load(write + here, mask=inside, other=0.0)
+        later = tl.fma(written, 1.0, tl.dot(later, step, input_precision=PRECISION))
+        square -= A * D * D
+        here -= A * R * D
 
 
 @triton.jit

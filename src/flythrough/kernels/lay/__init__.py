@@ -19,6 +19,7 @@ def lay(
     relu: bool = False,
     scale: float = 1.0,
     shrink: bool = False,
+    strength: Tensor | None = None,
     plain: Tensor | None = None,
 ) -> Tensor | None:
     """As reference.lay, which says what it is; on a GPU by a Triton kernel. It has no gradients."""
@@ -26,9 +27,8 @@ def lay(
         from flythrough.kernels.lay import triton as chosen
     else:
         chosen = reference
-    return chosen.lay(
-        out, x, rotary, matrix, weight=weight, eps=eps, relu=relu, scale=scale, shrink=shrink, plain=plain
-    )
+    options = {"weight": weight, "eps": eps, "relu": relu, "scale": scale, "shrink": shrink}
+    return chosen.lay(out, x, rotary, matrix, strength=strength, plain=plain, **options)
 
 
 __all__ = ["lay"]

@@ -29,6 +29,7 @@ def lay(
     relu: bool = False,
     scale: float = 1.0,
     shrink: bool = False,
+    strength: Tensor | None = None,
     plain: Tensor | None = None,
 ) -> Tensor | None:
     """As reference.lay."""
@@ -47,9 +48,11 @@ def lay(
         source, *x_strides, out, *out_strides, out if plain is None else plain, *plain_strides,
         source if weight is None else weight, source if weight is None else _inverse_rms(x, eps),
         cos, sin, *_matrix(source, matrix), out if growth is None else growth,
+        out if strength is None else strength.contiguous(),
         B * T * S * A, T * S, S, scale,
         A=A, D=D, TURNING=turning, FIRST=_block(D - turning), REST=_block(turning),
-        NORMED=weight is not None, SPATIAL=matrix is not None, RELU=relu, SHRINK=shrink, PLAIN=plain is not None,
+        STRONG=strength is not None, NORMED=weight is not None, SPATIAL=matrix is not None,
+        RELU=relu, SHRINK=shrink, PLAIN=plain is not None,
         ROWS=ROWS, num_warps=4,
     )  # fmt: skip
     return growth
@@ -123,10 +126,11 @@ def _row_of_matrix(cell, i, along_rows, along_columns, a, b, c, d, real):
 @triton.jit
 def _kernel(
     x, x_frame, x_cell, x_head, out, out_frame, out_cell, out_head, plain, plain_frame, plain_cell, plain_head,
-    weight, factors, cos, sin, matrix, along_rows, along_columns, growth, rows, per_clip, S, scale,
+    weight, factors, cos, sin, matrix, along_rows, along_columns, growth, strength,
+    rows, per_clip, S, scale,
     A: tl.constexpr, D: tl.constexpr, TURNING: tl.constexpr, FIRST: tl.constexpr, REST: tl.constexpr,
-    NORMED: tl.constexpr, SPATIAL: tl.constexpr, RELU: tl.constexpr, SHRINK: tl.constexpr, PLAIN: tl.constexpr,
-    ROWS: tl.constexpr,
+    STRONG: tl.constexpr, NORMED: tl.constexpr, SPATIAL: tl.constexpr, RELU: tl.constexpr, SHRINK: tl.constexpr,
+    PLAIN: tl.constexpr, ROWS: tl.constexpr,
 ):  # fmt: skip
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     real = row < rows
@@ -139,6 +143,9 @@ def _kernel(
     factor = tl.zeros([ROWS, 1], tl.float32)
     if NORMED:
         factor = tl.load(factors + token, mask=real, other=0.0)[:, None]
+    force = tl.zeros([ROWS], tl.float32) + 1
+    if STRONG:
+        force = tl.load(strength + row, mask=real, other=0.0)
     before = tl.zeros([ROWS], tl.float32)
     after = tl.zeros([ROWS], tl.float32)
 
@@ -148,7 +155,7 @@ def _kernel(
         inside = real[:, None] & (channel < D)
         rest = _read(x, source + channel, weight, factor, gain + channel, inside, scale, NORMED, RELU)
         if PLAIN:
-            tl.store(plain + aside + channel, rest, mask=inside)
+            tl.store(plain + aside + channel, rest * force[:, None], mask=inside)
         pair = tl.arange(0, REST // 2)[None, :]
         angle = (token % per_clip)[:, None].to(tl.int64) * (TURNING // 2) + pair
         known = real[:, None] & (pair < TURNING // 2)
@@ -163,7 +170,7 @@ def _kernel(
         within = real[:, None] & (column < D - TURNING)
         first = _read(x, source + column, weight, factor, gain + column, within, scale, NORMED, RELU)
         if PLAIN:
-            tl.store(plain + aside + column, first, mask=within)
+            tl.store(plain + aside + column, first * force[:, None], mask=within)
         before += tl.sum(first * first, axis=1)
         if SPATIAL:
             halves = tl.reshape(first, [ROWS, FIRST // 4, 2, 2])
@@ -183,7 +190,8 @@ def _kernel(
         shorter = tl.minimum(tl.sqrt((before / D + 1e-6) / (after / D + 1e-6)), 1.0)
         longer, length = tl.maximum(shorter * tl.sqrt(after), 1e-6), tl.maximum(tl.sqrt(before), 1e-6)
         tl.store(growth + row, (longer / length) * (longer / length), mask=real)
+    force = force * shorter
     if TURNING:
-        tl.store(out + target + channel, turned * shorter[:, None], mask=inside)  # pyrefly: ignore
+        tl.store(out + target + channel, turned * force[:, None], mask=inside)  # pyrefly: ignore
     if TURNING < D:
-        tl.store(out + target + column, first * shorter[:, None], mask=within)  # pyrefly: ignore
+        tl.store(out + target + column, first * force[:, None], mask=within)  # pyrefly: ignore

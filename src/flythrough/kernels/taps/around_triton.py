@@ -6,14 +6,12 @@ the cache: carried from step to step in registers instead, compiled code was see
 
 from __future__ import annotations
 
-from functools import lru_cache
-from itertools import pairwise
-
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
+from flythrough.kernels.chunks import chunks_on
 from flythrough.kernels.rows import row_stride
 
 CELLS, CHANNELS, FRAMES = 4, 256, 16  # of a program
@@ -28,19 +26,11 @@ def around(
     out = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     grid = (triton.cdiv(S, CELLS) * triton.cdiv(T, FRAMES), triton.cdiv(C, CHANNELS), B)
     _kernel[grid](
-        x, weight.contiguous(), x if tail is None else tail.contiguous(), out, _chunks(bounds, x.device),
+        x, weight.contiguous(), x if tail is None else tail.contiguous(), out, chunks_on(bounds, x.device),
         T, S, stride, C=C, TAILED=tail is not None and across, ACROSS=across,
         CELLS=CELLS, CHANNELS=CHANNELS, FRAMES=FRAMES, num_warps=4,
     )  # fmt: skip
     return out
-
-
-@lru_cache(maxsize=64)
-def _chunks(bounds: tuple[int, ...], device: torch.device) -> Tensor:
-    """For every frame where its chunk begins and ends, (T, 2) int32."""
-    frames = [(begin, end) for begin, end in pairwise(bounds) for _ in range(begin, end)]
-    with torch.inference_mode(False):
-        return torch.tensor(frames, dtype=torch.int32, device=device)
 
 
 @triton.jit
