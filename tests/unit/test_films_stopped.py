@@ -189,9 +189,8 @@ def child_of(script: str) -> Iterator[Any]:
 
 def test_frames_go_through_a_pipe_unchanged_and_alone() -> None:
     with child_of(PIPED) as child:
-        with av.open(
-            Reader(child.stdout)
-        ) as container:  # no format, size or rate is given: the stream says them
+        opened: Any = av.open(Reader(child.stdout))  # no format, size or rate is given: the stream says them
+        with opened as container:
             stream = container.streams.video[0]
             frames = list(container.decode(stream))
             assert container.format.name == "nut"
