@@ -16,12 +16,17 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from flythrough.camera.path import CameraPath
+from flythrough.conditioning import CameraEncoding, encode_camera
+from flythrough.text.base import TextEncoder
 from flythrough.train import parallel
+from flythrough.vae.base import VideoVAE
 from flythrough.worlds.mesh import Light, Mesh
 from flythrough.worlds.render import prepare, render
 
 if TYPE_CHECKING:
     from numpy.random import Generator
+
+    from flythrough.worlds.world import World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +38,9 @@ class ClipConfig:
     frames: int = 81
     clips_per_world: int = 2
     worlds_per_batch: int = 4
+    tours: float = (
+        0.0  # share of the paths that go on for a minute without hitting anything; the others wander
+    )
     split: str = "train"
     seed: int = 0
     workers: int = 2
@@ -68,7 +76,6 @@ class WorldDataset(Dataset[WorldClips]):
         return 2**31 - 1
 
     def __getitem__(self, index: int) -> WorldClips:
-        from flythrough.worlds.walks import random_walk
         from flythrough.worlds.world import World
 
         config = self.config
@@ -76,7 +83,7 @@ class WorldDataset(Dataset[WorldClips]):
         paths, captions = [], []
         for clip in range(config.clips_per_world):
             rng = _random(index * 16 + clip)
-            paths.append(random_walk(world, config.frames, rng, height=config.height, width=config.width))
+            paths.append(_path(world, config, rng))
             captions.append(world.caption(rng))
         points = torch.cat([path.c2w[::8, :3, 3] for path in paths]).float()
         return WorldClips(world.mesh(points), world.light, paths, captions)
@@ -168,6 +175,40 @@ class Pool:
         return torch.randint(len(self), (count,), device=device)
 
 
+@torch.no_grad()
+def encoded(
+    clips: ClipBatch, vae: VideoVAE, text: TextEncoder, encoding: CameraEncoding
+) -> dict[str, Tensor]:
+    """Clips as a world model reads them: latents, camera, plucker, text, text_mask; each (B, ...) on their device.
+
+    What is large is half precision on a GPU.
+    """
+    device = clips.video.device
+    with bf16(device):
+        latents = torch.cat([vae.encode(to_video(clip[None])) for clip in clips.video])
+    height, width = clips.video.shape[2:4]
+    camera, plucker = encode_camera(clips.c2w, clips.intrinsics, height, width, encoding)
+    words, mask = text.encode(clips.captions)
+    kept = kept_as(device)
+    return {
+        "latents": latents.to(kept),
+        "camera": camera.float(),
+        "plucker": plucker.to(kept),
+        "text": words.to(device, kept),
+        "text_mask": mask.to(device),
+    }
+
+
+def kept_as(device: torch.device) -> torch.dtype:
+    """What latents and their like are kept as between steps."""
+    return torch.float16 if device.type == "cuda" else torch.float32
+
+
+def bf16(device: torch.device) -> torch.autocast:
+    """Mixed precision on a GPU; nothing on a CPU."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
 def to_video(frames: Tensor) -> Tensor:
     """(B, F, H, W, 3) uint8 -> (B, 3, F, H, W) float32 in [-1, 1]."""
     return frames.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
@@ -189,6 +230,15 @@ def held_out(clips: ClipConfig, device: torch.device, worlds: int = 8) -> ClipBa
     config = replace(clips, split="val")
     dataset = WorldDataset(config)
     return render_clips([dataset[index] for index in range(worlds)], config, device)
+
+
+def _path(world: World, config: ClipConfig, rng: Generator) -> CameraPath:
+    from flythrough.evaluate.paths import Camera, tour
+    from flythrough.worlds.walks import random_walk
+
+    if config.tours and rng.random() < config.tours:
+        return tour(world, Camera(config.height, config.width, fov_deg=rng.uniform(55, 85)), config.frames)
+    return random_walk(world, config.frames, rng, height=config.height, width=config.width)
 
 
 def _random(seed: int) -> Generator:

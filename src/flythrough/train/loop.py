@@ -44,7 +44,9 @@ class RunConfig:
 class Stage(Protocol):
     """What a stage of training brings to the loop."""
 
-    position: int  # how far into the data; saved, so that a resumed run goes on with new clips
+    position: (
+        Any  # how far into the data; saved, so that a resumed run goes on with new clips. Numbers, tensors
+    )
 
     @property
     def model(self) -> nn.Module: ...

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from flythrough import flow
 from flythrough.compile import compile_blocks
-from flythrough.conditioning import CameraEncoding, Conditioning, encode_camera
+from flythrough.conditioning import CameraEncoding, Conditioning
 from flythrough.model.transformer import SanaWM
 from flythrough.sampling.chunks import sample_chunk
 from flythrough.text.base import TextEncoder
@@ -18,11 +18,12 @@ from flythrough.train.data import (
     ClipConfig,
     ClipSource,
     Pool,
+    bf16,
+    encoded,
     held_out,
     mirror,
     side_by_side,
     to_bytes,
-    to_video,
 )
 from flythrough.vae.base import VideoVAE
 
@@ -225,27 +226,14 @@ class WorldStage:
             plucker=window("plucker"),
         )
 
-    @torch.no_grad()
     def _encode(self, clips: ClipBatch) -> dict[str, Tensor]:
-        with self._bf16():
-            latents = torch.cat([self.vae.encode(to_video(clip[None])) for clip in clips.video])
-        height, width = clips.video.shape[2:4]
-        camera, plucker = encode_camera(clips.c2w, clips.intrinsics, height, width, self.config.encoding)
-        text, text_mask = self.text.encode(clips.captions)
-        half = torch.float16 if self.device.type == "cuda" else torch.float32
-        return {
-            "latents": latents.to(half),
-            "camera": camera.float(),
-            "plucker": plucker.to(half),
-            "text": text.to(self.device, half),
-            "text_mask": text_mask.to(self.device),
-        }
+        return encoded(clips, self.vae, self.text, self.config.encoding)
 
     def _chance(self, *shape: int) -> Tensor:
         return torch.rand(shape, device=self.device)
 
     def _bf16(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
+        return bf16(self.device)
 
 
 def moved(camera: Tensor, which: Tensor, units: float) -> Tensor:
