@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from flythrough.flight.speech import COPIES, Part, Speech
+from flythrough.model.attention import CrossAttention
 from flythrough.text.base import Words
-from tests.flights import parts
+from tests.flights import MODEL
 
 
 def words(value: float, tokens: int = 4, refiner: float | None = None) -> Words:
@@ -63,7 +64,7 @@ def test_prompts_that_interrupt_each_other_go_on_from_what_was_told() -> None:
 
 
 def test_a_token_that_stands_there_twice_draws_twice_the_attention() -> None:
-    attention = parts()[0].blocks[0].cross_attn
+    attention = CrossAttention(MODEL)
     x, (one, other) = torch.randn(1, 1, 3, 16), torch.randn(2, 1, 4, 16)
     mask = torch.ones(1, 12, dtype=torch.bool)
     mixed = attention(x, attention.prompt(torch.cat([one, other, other], dim=1)), mask)
