@@ -339,7 +339,7 @@ def test_a_shorter_playlist_leaves_nothing_of_a_longer_one(tmp_path: Path) -> No
     }
 
 
-@pytest.mark.parametrize("name", ["fly.avi", "fly", "missing/fly.m3u8", "folder.m3u8"])
+@pytest.mark.parametrize("name", ["fly.avi", "fly", "missing/fly.m3u8", "folder.m3u8", "#1.m3u8", "a b.m3u8"])
 def test_an_output_of_another_kind_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.m3u8").mkdir()
     with pytest.raises(InputError):

@@ -36,7 +36,7 @@ class HlsWriter(FilmWriter):
         self._metadata = dict(metadata or {})
         self._looks = b""
         self._segments: list[tuple[int, str]] = []  # (frames, name)
-        check_writable(self.path, (".m3u8",))
+        check_playlist(self.path)
         if start:
             self._segments = _cut(self.path, start)
             self._looks = pieces.looks(init_of(self.path).read_bytes())
@@ -93,6 +93,15 @@ class HlsWriter(FilmWriter):
         for file in self.path.parent.glob(f"{glob.escape(self.path.stem)}.*.m4s"):
             if re.fullmatch(r"\d{5,}", file.name.removeprefix(f"{self.path.stem}.").removesuffix(".m4s")):
                 file.unlink()
+
+
+def check_playlist(path: str | Path) -> None:
+    """Raise InputError unless a playlist can be written there, under a name that is also an address."""
+    check_writable(path, (".m3u8",))
+    if wrong := re.search(r"""["'#%?:\\\s]""", Path(path).name):
+        raise InputError(
+            f"{path}: a playlist's name becomes part of web addresses, so it cannot have {wrong[0]!r} in it"
+        )
 
 
 def init_of(playlist: Path) -> Path:

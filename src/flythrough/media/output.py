@@ -8,7 +8,7 @@ from typing import Any
 
 from flythrough.errors import InputError
 from flythrough.media.files import check_writable
-from flythrough.media.hls import HlsWriter
+from flythrough.media.hls import HlsWriter, check_playlist
 from flythrough.media.pipe import PipeWriter, check_stdout
 from flythrough.media.writing import FilmWriter, VideoWriter
 
@@ -36,5 +36,7 @@ def check_film(out: str | Path) -> None:
     """Raise InputError unless a film can be written there, so that nobody works for an hour in vain."""
     if str(out) == STDOUT:
         check_stdout()
+    elif Path(out).suffix.lower() == ".m3u8":
+        check_playlist(out)
     else:
         check_writable(out, (".mp4", ".m3u8"))

@@ -22,7 +22,9 @@ def read_video(path: str | Path, most: int | None = None) -> tuple[Film, float]:
     Of a film that still grows, those that are there.
     """
     import av
+    from av.video.reformatter import Colorspace, VideoReformatter
 
+    convert = VideoReformatter().reformat
     try:
         with av.open(_source(Path(path)), "r") as container:
             stream = container.streams.video[0]
@@ -30,7 +32,10 @@ def read_video(path: str | Path, most: int | None = None) -> tuple[Film, float]:
             for frame in container.decode(stream):
                 if len(frames) == most:
                     break
-                frames.append(frame.to_ndarray(format="rgb24"))
+                # PyAV before 17 does not look at what a frame says, unless the two colour spaces differ
+                bt709 = frame.colorspace == Colorspace.ITU709
+                spaces = {"src_colorspace": Colorspace.ITU709, "dst_colorspace": Colorspace.ITU601}
+                frames.append(convert(frame, format="rgb24", **spaces if bt709 else {}).to_ndarray())
             return np.stack(frames), float(stream.average_rate or 0)
     except (av.FFmpegError, IndexError, ValueError) as error:
         raise InputError(f"{path}: it cannot be read as a video ({line(error)})") from None

@@ -189,7 +189,9 @@ def finish(path: Path) -> None:
         with av.open(str(path)) as source, av.open(str(part), "w", format="mp4", options=options) as whole:
             kept = {name: source.metadata[name] for name in ("title", pieces.KEY) if name in source.metadata}
             whole.metadata.update(kept)
-            stream = whole.add_stream_from_template(source.streams.video[0])
+            stream = whole.add_stream_from_template(
+                source.streams.video[0], opaque=True
+            )  # without an encoder
             for packet in source.demux(video=0):
                 if packet.dts is not None:  # the last one is empty
                     packet.stream = stream
