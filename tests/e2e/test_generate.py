@@ -8,6 +8,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -35,6 +36,31 @@ def test_a_prompt_becomes_a_video_with_all_that_belongs_to_it(tmp_path: Path) ->
     assert about["camera"]["c2w"] == flown.c2w.tolist()
     assert (CameraPath.load(tmp_path / "fly.camera.json").c2w == flown.c2w).all()
     assert {file.name for file in tmp_path.iterdir()} == {"fly.mp4", "fly.camera.json", "fly.sheet.png"}
+
+
+def test_frames_go_into_a_pipe_and_nothing_else_does(tmp_path: Path) -> None:
+    with started(
+        tmp_path, "generate", "--camera", "w-12", "--steps", "1", "--out", "-", text=False
+    ) as process:
+        opened: Any = av.open(process.stdout)
+        with opened as container:
+            frames = list(container.decode(video=0))
+        _, said = process.communicate()
+
+    assert process.returncode == 0, said
+    assert [(frame.height, frame.width, frame.format.name) for frame in frames] == [(256, 448, "rgb24")] * 13
+    assert said.endswith(b"-: 13 frames, 0.8 s\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_playlist_and_its_segments_lie_beside_each_other(tmp_path: Path) -> None:
+    done = flythrough(tmp_path, "generate", "--camera", "w-12", "--steps", "1", "--out", "fly.m3u8")
+
+    assert done.stdout == "fly.m3u8: 13 frames, 0.8 s\n", done.stderr
+    assert len(read_video(tmp_path / "fly.m3u8")[0]) == 13
+    assert read_metadata(tmp_path / "fly.m3u8")["model"] == "mini"
+    names = {file.name for file in tmp_path.iterdir() if file.suffix != ".m4s"}
+    assert names == {"fly.m3u8", "fly.init.mp4", "fly.camera.json"}
 
 
 def test_a_picture_is_the_first_frame_and_the_seed_decides_the_rest(tmp_path: Path) -> None:
@@ -126,10 +152,10 @@ def resident_mib(process: int) -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
-def started(folder: Path, *words: str) -> subprocess.Popen[str]:
+def started(folder: Path, *words: str, text: bool = True) -> subprocess.Popen[Any]:
     pipe = subprocess.PIPE
     return subprocess.Popen(
-        [COMMAND, *words], cwd=folder, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True
+        [COMMAND, *words], cwd=folder, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=text
     )
 
 
