@@ -307,6 +307,44 @@ def train_world(
     _train(steps, out / "model.safetensors")
 
 
+@train_app.command("distill")
+def train_distill(
+    recipe: Annotated[Path, Argument(help="A file that defines `recipe`.")] = Path("recipes/mini_distill.py"),
+    out: RunFolder = Path("runs/distill"),
+    vae: Annotated[Path | None, Option(help="The autoencoder's weights; mini's by default.")] = None,
+    minutes: Minutes = None,
+    start: Annotated[
+        Path | None, Option(help="The teacher's weights, and the student's first; mini's by default.")
+    ] = None,
+    phases: Annotated[
+        str | None, Option(help="Only these of the recipe's phases, such as 'own' or 'ode,match'.")
+    ] = None,
+    device: Device = None,
+    text_folder: TextFolder = None,
+    compile_blocks: Compile = False,
+) -> None:
+    """Make a student of few steps, trained on its own flights; goes on where the folder's phases stopped."""
+    from flythrough.presets import WEIGHTS
+    from flythrough.tensors import device_named
+    from flythrough.train import run
+
+    plan, where = run.load_recipe(recipe, run.DistillRecipe), device_named(device)
+    names = None if phases is None else [name.strip() for name in phases.split(",")]
+    run.chosen_phases(plan, names)
+    steps = run.train_distill(
+        plan,
+        vae or WEIGHTS / "mini" / "vae.safetensors",
+        start or WEIGHTS / "mini" / "model.safetensors",
+        out,
+        where,
+        minutes=minutes,
+        phases=names,
+        text_folder=text_folder,
+        compile_blocks=compile_blocks,
+    )
+    _train(steps, out / "model.safetensors")
+
+
 @app.command()
 def verify(
     folder: Annotated[Path, Argument(help="Golden vectors: a folder of cases, or one case.")],

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from flythrough import parameters
 from flythrough.camera.path import CameraPath
 from flythrough.conditioning import Conditioning, encode_camera
+from flythrough.errors import InputError
 from flythrough.model.config import ModelConfig
 from flythrough.model.transformer import SanaWM
 from flythrough.presets import PRESETS
@@ -24,14 +28,14 @@ from flythrough.train.distill_stage import (
     MatchConfig,
     MatchStage,
     OdeConfig,
-    OdeStage,
     OwnConfig,
-    OwnStage,
+    distill_stage,
 )
 from flythrough.train.flights import Batch, FlightsConfig
-from flythrough.train.loop import RunConfig, train
+from flythrough.train.loop import Progress, RunConfig, train
 from flythrough.train.matching import matching_gradient, matching_loss
 from flythrough.train.rollout import answer, cut, descend, exit_step, holding, rollout
+from flythrough.train.run import DistillRecipe, Phase, train_distill
 from flythrough.vae.mini import MiniVAE, MiniVAEConfig
 
 WIDTHS = (8, 8, 8, 8)
@@ -62,7 +66,7 @@ SHARED: dict[str, Any] = {
     "held_out": replace(CLIPS, frames=49),
     "encoding": ENCODING,
     "schedules": (SIGMAS, (1.0, 0.0)),
-    "round_steps": 4,
+    "round_steps": 3,
     "at_once": 2,
     "held_out_worlds": 2,
     "filmed": 1,
@@ -78,7 +82,7 @@ class Speech:
 
     channels, tokens = 6, 4
 
-    def encode(self, prompts: list[str]) -> tuple[Tensor, Tensor]:
+    def encode(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
         states = [torch.full((4, 6), float(len(prompt) % 7)) for prompt in prompts]
         return torch.stack(states), torch.tensor([[bool(prompt), True, True, True] for prompt in prompts])
 
@@ -147,6 +151,7 @@ def test_a_rollout_is_the_flight_of_a_session() -> None:
     flown = []
     for begin in range(0, 41, 8):
         if len(session.push(path.c2w[begin : begin + 8], path.intrinsics[begin : begin + 8])):
+            assert session.latents is not None
             flown.append(session.latents)
 
     latents = torch.cat([opening.latent, torch.full((1, 8, len(flown) - 1, 2, 3), torch.nan)], dim=2)
@@ -227,11 +232,10 @@ def test_the_matching_gradient_is_the_formula_and_the_loss_has_it() -> None:
 
 
 def stage_of(config: Any) -> Any:
-    kinds = {OwnConfig: OwnStage, OdeConfig: OdeStage, MatchConfig: MatchStage}
     student = a_model()
     torch.manual_seed(1)
     vae = MiniVAE(VAE).requires_grad_(False)
-    return kinds[type(config)](student, vae, Speech(), config, torch.device("cpu"))
+    return distill_stage(config, student, vae, Speech(), torch.device("cpu"))
 
 
 @pytest.mark.usefixtures("clips")
@@ -312,9 +316,9 @@ def test_a_run_that_stopped_within_a_round_goes_on_bit_exactly(config: Any, tmp_
         list(train(stage, replace(short_run(tmp_path / folder, steps), decay_share=0)))
         return stage
 
-    whole = run("whole", 10)
-    run("parts", 6)
-    parts = run("parts", 10)
+    whole = run("whole", 7)
+    run("parts", 4)
+    parts = run("parts", 7)
     for name, value in whole.model.state_dict().items():
         torch.testing.assert_close(parts.model.state_dict()[name], value, rtol=0, atol=0)
 
@@ -411,6 +415,38 @@ def test_distribution_matching_finds_the_teachers_distribution() -> None:
     assert student.mean.item() == pytest.approx(0.8, abs=0.1)
     assert student.spread.item() == pytest.approx(0.5, abs=0.1)
     assert (teacher.mean.item(), teacher.spread.item()) == pytest.approx((0.8, 0.5))
+
+
+@pytest.mark.usefixtures("clips")
+def test_a_recipe_becomes_weights_phase_by_phase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flythrough.text.mini.MiniText", lambda folder, device: Speech())
+    monkeypatch.setattr("flythrough.train.run.MiniVAE", lambda: MiniVAE(VAE))
+    vae, start, out = tmp_path / "vae.safetensors", tmp_path / "start.safetensors", tmp_path / "run"
+    parameters.save(MiniVAE(VAE), vae)
+    parameters.save(a_model(), start)
+    stages = {"own": OWN, "ode": ODE, "match": MATCH}
+    phases = tuple(
+        Phase(name=name, stage=stage, share=1, steps=2, muon_lr=0.01, adam_lr=1e-3)
+        for name, stage in stages.items()
+    )
+    recipe = DistillRecipe(model=MODEL, phases=phases, teacher_sigmas=ODE.teacher_sigmas)
+
+    def run(*names: str) -> list[Progress]:
+        where = torch.device("cpu")
+        return list(train_distill(recipe, vae, start, out, where, phases=names or None))
+
+    with pytest.raises(InputError, match="'old'; the recipe has own, ode, match"):
+        run("old")
+    first = run("own")
+    assert "error/6_steps_3_s" in first[0].scalars  # the teacher's figures lead
+    assert [step.share for step in first] == [0, 1]
+    assert len(run("own")) == 0  # done already
+    assert [step.share for step in run()] == [0, 0.5, 1]
+    weights = [out / name / "model.safetensors" for name in stages] + [out / "model.safetensors"]
+    held = [torch.cat([t.flatten() for t in load_file(path).values()]) for path in weights]
+    assert not held[0].equal(held[1])
+    assert not held[1].equal(held[2])
+    assert held[2].equal(held[3])
 
 
 def short_run(folder: Path, steps: int) -> RunConfig:

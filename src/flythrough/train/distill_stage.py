@@ -221,3 +221,21 @@ class MatchStage(DistillStage[MatchConfig]):
             plucker=cut(cond.plucker, 2, start, length),
         )
         return cut(made, 2, start, length), cut(past, 2, start, length), told, cut(held, 1, start, length)
+
+
+def distill_stage(
+    config: OwnConfig | OdeConfig | MatchConfig,
+    student: SanaWM,
+    vae: VideoVAE,
+    text: TextEncoder,
+    device: torch.device,
+    teacher: SanaWM | None = None,
+) -> OwnStage | OdeStage | MatchStage:
+    """The stage that a config is of."""
+    match config:
+        case OwnConfig():
+            return OwnStage(student, vae, text, config, device, teacher)
+        case OdeConfig():
+            return OdeStage(student, vae, text, config, device, teacher)
+        case MatchConfig():
+            return MatchStage(student, vae, text, config, device, teacher)

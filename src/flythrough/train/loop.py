@@ -44,9 +44,11 @@ class RunConfig:
 class Stage(Protocol):
     """What a stage of training brings to the loop."""
 
-    position: (
-        Any  # how far into the data; saved, so that a resumed run goes on with new clips. Numbers, tensors
-    )
+    @property  # how far into the data, in numbers and tensors; saved, so that a resumed run goes on from there
+    def position(self) -> Any: ...
+
+    @position.setter
+    def position(self, position: Any) -> None: ...
 
     @property
     def model(self) -> nn.Module: ...

@@ -133,7 +133,9 @@ class DistillStage(ABC, Generic[Config]):
             return rollout(model, batch.latents, noise, batch.cond, sigmas, own or (True,) * chunks)
 
     def any_schedule(self) -> Tensor:
-        return self.schedules[int(torch.randint(len(self.schedules), ()))]
+        """That of the most steps, with which one flies, more often than the others."""
+        one, other = torch.randint(len(self.schedules), (2,)).tolist()
+        return self.schedules[min(one, other)]
 
     def any_question(self) -> Tensor:
         """The levels down to a question that a sampler asks; every question of every sampler is equally likely."""

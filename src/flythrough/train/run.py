@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import runpy
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,6 +20,7 @@ from flythrough.vae.mini import MiniVAE, MiniVAEConfig
 
 if TYPE_CHECKING:
     from flythrough.model.config import ModelConfig
+    from flythrough.train.distill_stage import MatchConfig, OdeConfig, OwnConfig
     from flythrough.train.world_stage import WorldStageConfig
 
 
@@ -50,7 +52,31 @@ class WorldRecipe:
     sample_every: int = 2000
 
 
-Recipe = TypeVar("Recipe", VAERecipe, WorldRecipe)
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """One stage of a distillation. Of the minutes of a run it gets its share; after `own` the result teaches."""
+
+    name: str
+    stage: OwnConfig | OdeConfig | MatchConfig
+    share: float
+    steps: int
+    muon_lr: float
+    adam_lr: float
+    ema_decay: float = 0.995
+    save_minutes: float = 5.0
+    sample_every: int = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillRecipe:
+    """A complete run of `train distill`. teacher_sigmas: those of the run's first line of figures."""
+
+    model: ModelConfig
+    phases: tuple[Phase, ...]
+    teacher_sigmas: tuple[float, ...]
+
+
+Recipe = TypeVar("Recipe", VAERecipe, WorldRecipe, DistillRecipe)
 
 
 def load_recipe(path: Path, kind: type[Recipe]) -> Recipe:
@@ -124,7 +150,78 @@ def train_world(
     parallel.disconnect()
 
 
-def _run_config(recipe: VAERecipe | WorldRecipe, folder: Path, minutes: float | None) -> RunConfig:
+def train_distill(
+    recipe: DistillRecipe,
+    vae_weights: Path,
+    start: Path,
+    folder: Path,
+    device: torch.device,
+    *,
+    minutes: float | None = None,
+    phases: Sequence[str] | None = None,
+    text_folder: Path | None = None,
+    compile_blocks: bool = False,
+) -> Generator[Progress, None, None]:
+    """Make a student of few steps out of the weights in `start`; writes folder/model.safetensors at the end.
+
+    Every phase has a folder of its own and begins where the one before ended. What is finished is not done again,
+    so a run that was stopped goes on at its place; the phases still to do share the minutes. phases: do only these.
+    The first line of figures is the teacher's.
+    """
+    from flythrough.model.transformer import SanaWM
+    from flythrough.text.mini import MiniText
+    from flythrough.train.distill_stage import OwnConfig, distill_stage
+
+    results = {phase.name: folder / phase.name / "model.safetensors" for phase in recipe.phases}
+    todo = [phase for phase in chosen_phases(recipe, phases) if not results[phase.name].is_file()]
+    device = parallel.connect(device)
+    vae = _channels_last(MiniVAE()).to(device).eval().requires_grad_(False)
+    parameters.load(vae, vae_weights)
+    text = MiniText(folder=text_folder, device=device)
+    whole, done, weights, teacher = sum(phase.share for phase in todo), 0.0, start, start
+    for phase in recipe.phases:
+        result = results[phase.name]
+        if phase in todo:
+            student, guide = SanaWM(recipe.model), SanaWM(recipe.model)
+            parameters.load(student, weights)
+            parameters.load(guide, teacher)
+            stage = distill_stage(phase.stage, student, vae, text, device, guide)
+            if compile_blocks:
+                stage.compile()
+            if not done and parallel.rank() == 0:
+                many = torch.tensor(recipe.teacher_sigmas, device=device)
+                yield Progress(0, 0.0, stage.scores(stage.teacher, [many, *stage.schedules]))
+            time = minutes and minutes * phase.share / whole
+            with closing(train(stage, _run_config(phase, folder / phase.name, time))) as steps:
+                for step in steps:
+                    yield replace(step, share=(done + step.share * phase.share) / whole)
+            done += phase.share
+            if parallel.rank() == 0:
+                scores = stage.validate()
+                yield Progress(phase.steps, done / whole, scores)
+                _save(student, result, scores)
+            parallel.agree(0.0)  # nobody goes on before the weights are there
+            del stage
+        if result.is_file():
+            weights = result
+            teacher = result if isinstance(phase.stage, OwnConfig) else teacher
+    if parallel.rank() == 0:
+        student = SanaWM(recipe.model)
+        metadata = parameters.load(student, weights)
+        parameters.save(student, folder / "model.safetensors", metadata, torch.float16)
+    parallel.disconnect()
+
+
+def chosen_phases(recipe: DistillRecipe, names: Sequence[str] | None) -> tuple[Phase, ...]:
+    """Some of a recipe's phases, in its order; raises InputError for names it does not have."""
+    known = [phase.name for phase in recipe.phases]
+    for name in names or []:
+        if name not in known:
+            raise InputError(f"phases has {name!r}; the recipe has {', '.join(known)}")
+    return tuple(phase for phase in recipe.phases if names is None or phase.name in names)
+
+
+def _run_config(recipe: VAERecipe | WorldRecipe | Phase, folder: Path, minutes: float | None) -> RunConfig:
     return RunConfig(
         folder=folder,
         steps=recipe.steps,
