@@ -4,26 +4,32 @@ Everything on one H100, from the shipped weights to runs/distill/model.safetenso
 
     flythrough train distill recipes/mini_distill.py --minutes 14 --compile --out runs/distill
 
-Or phase by phase, over several sessions; each begins with what lies in the folder, of which the finished phases'
-model.safetensors are enough:
+Or phase by phase; what is finished is not done again, and of a finished phase its model.safetensors is all that is
+needed:
 
     flythrough train distill recipes/mini_distill.py --phases own --minutes 6 --compile --out runs/distill
     flythrough train distill recipes/mini_distill.py --phases ode,match --minutes 8 --compile --out runs/distill
 
-First, the whole chain at real sizes in two minutes: --minutes 1.5 into another folder. On several GPUs put
+First, the whole chain at real sizes: --minutes 1.5 into another folder. On several GPUs put
 `torchrun --nproc-per-node 2 -m` before it: each adds flights of its own to every step.
+
+Then the students, --steps 4, 2 and 1, beside the teacher, mini with --steps 8:
+
+    cp src/flythrough/weights/mini/vae.safetensors runs/distill/
+    flythrough evaluate runs/distill --steps 2 --clips 32 --parts truth,control,back,minute --out student-2.json
 
 The numbers below are estimates from measured ones: 0.13 s for a training step of 8 x 21 latent frames, a third of it
 without gradients, 7,000 frames a second rendered and as many encoded, and, not measured, 6 ms for one question to the
 cached stream. They want checking in the first minute, by steps_per_second.
 
-phase   a step                                      a step takes  rounds of 100 steps       minutes  steps
-own     velocity on the truth                       0.16 s        16 s + 7 s flying, films  6        1,500
-ode     up to 3 questions down, then the exit step  0.22 s        22 s + 13 s               3        500
-match   the same, critic, every 4th time teacher    0.35 s        35 s + 9 s                5        680, 170 of them
-                                                                                                     the student's
+phase   a step                                         takes   rounds of 100 steps  minutes  steps
+own     velocity on the truth                          0.16 s  16 s + 8 s between   6        1,500
+ode     down to a question, then the exit step         0.21 s  21 s + 15 s          3        500
+match   the same, the critic; every 4th time teacher   0.31 s  31 s + 9 s           5        750, the student's 190
 
-To the minutes come about half a minute a phase for starting workers, validation and compiling.
+Between rounds the student flies and worlds are rendered; in `ode` the teacher flies too. To the minutes come about
+half a minute a phase for starting workers, compiling and validation, which takes some 10 s: it flies 8 minutes.
+Peak memory is not known: one step holds 2 x 121 latent frames, 1.4 times what `train world` does.
 
 What to look at: spread/4_steps_60_s, 1.0 where a flight of a minute is as rich in contrast as the truth, and
 error/4_steps_5_s, which `own` should lower and the others should not raise; 1_steps and 2_steps fall in `ode`. The
@@ -66,6 +72,7 @@ recipe = DistillRecipe(
             steps=1500,
             muon_lr=2e-3,
             adam_lr=2e-4,
+            sample_every=750,
         ),
         Phase(
             name="ode",
@@ -74,6 +81,7 @@ recipe = DistillRecipe(
             steps=600,
             muon_lr=2e-3,
             adam_lr=2e-4,
+            sample_every=1000,
         ),
         Phase(
             name="match",

@@ -14,6 +14,10 @@ chunk is judged given its past, so by the chain rule whole flights are compared,
 not with the data: after a drifted past the teacher itself would drift on. Only the truth can teach it better, so `own`
 comes first and its result is the teacher. Second, flights are also cut into windows whose first chunk has no past:
 there the teacher says what any picture of a world looks like, and fog does not.
+
+Other differences: the past is up to a round old, while the exit step is always the present student's; the weights
+that write the memory learn with those that read it; the sampler goes down without fresh noise; every latent frame is
+looked at from a noise level of its own; and one noised look serves student and critic.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from flythrough import flow
 from flythrough.conditioning import Conditioning
-from flythrough.model.state import StreamState
 from flythrough.model.transformer import SanaWM
 from flythrough.sampling.chunks import sample_chunk
 from flythrough.train.data import bf16
@@ -34,34 +33,19 @@ def rollout(
     Returns what the stream remembers, (B, C, T, h, w); the first frame is always the true one.
     """
     state, chunk, parts = model.new_state(), model.config.chunk, []
-    for mine, group in groupby(range(len(own)), key=own.__getitem__):
-        numbers = list(group)
-        run = slice(chunk * numbers[0], chunk * (numbers[-1] + 1))
-        starts = range(run.start, run.stop, chunk)
-        if mine:
-            parts += [_made(model, latents, noise, cond, sigmas, state, slice(t, t + chunk)) for t in starts]
-        else:
-            parts.append(latents[:, :, run])
-            clean = latents.new_zeros(len(latents), len(starts) * chunk)
-            bounds = tuple(t - run.start for t in (*starts, run.stop))
-            with bf16(latents.device):
+    with bf16(latents.device):
+        for mine, group in groupby(range(len(own)), key=own.__getitem__):
+            starts = [chunk * number for number in group]
+            for t in starts if mine else []:
+                now, first = slice(t, t + chunk), latents[:, :, :1] if t == 0 else None
+                parts.append(sample_chunk(model, noise[:, :, now], cond.frames(now), state, sigmas, first))
+            if not mine:
+                run = slice(starts[0], starts[-1] + chunk)
+                parts.append(latents[:, :, run])
+                clean = latents.new_zeros(len(latents), run.stop - run.start)
+                bounds = tuple(t - run.start for t in (*starts, run.stop))
                 model(parts[-1], clean, cond.frames(run), bounds=bounds, state=state, save=True)
     return torch.cat(parts, dim=2)
-
-
-def _made(
-    model: SanaWM,
-    latents: Tensor,
-    noise: Tensor,
-    cond: Conditioning,
-    sigmas: Tensor,
-    state: StreamState,
-    now: slice,
-) -> Tensor:
-    """The stream's next chunk."""
-    first = latents[:, :, :1] if now.start == 0 else None
-    with bf16(latents.device):
-        return sample_chunk(model, noise[:, :, now], cond.frames(now), state, sigmas, first)
 
 
 def answer(model: SanaWM, past: Tensor, x: Tensor, sigma: Tensor, cond: Conditioning) -> Tensor:
