@@ -42,8 +42,15 @@ def test_every_command_in_the_docs_parses(line: str) -> None:
 
 
 @pytest.mark.parametrize(("page", "said"), SAYS.items())
-def test_the_python_of_the_docs_runs(page: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_python_of_the_docs_runs(
+    page: str,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     names: dict[str, object] = {}
+    monkeypatch.chdir(tmp_path)  # some of it writes files
 
     for block in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL):
         exec(compile(block, page, "exec"), names)
