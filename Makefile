@@ -16,7 +16,7 @@ setup: .venv/stamp
 	touch $@
 
 demo: setup
-	$(BIN)/flythrough generate --prompt "a quiet valley with a lake at dawn" --camera dolly:speed=1.2 \
+	$(BIN)/flythrough generate --prompt "a quiet valley with a lake at dawn" --camera orbit:radius=8,degrees=200 \
 	  --frames 961 --seed 0 --out fly.mp4 --contact-sheet
 
 test: lint
