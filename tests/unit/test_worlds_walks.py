@@ -111,3 +111,21 @@ def _distance(point: Tensor, triangles: Tensor) -> float:
         share = (((point - u) * (v - u)).sum(1) / (v - u).square().sum(1)).clamp(0, 1)
         nearest = torch.minimum(nearest, (point - u - share[:, None] * (v - u)).norm(dim=1))
     return float(torch.where(over, height.abs(), nearest).min())
+
+
+def test_a_path_may_lead_through_trees_but_stays_above_the_ground() -> None:
+    hits = 0
+    for seed in range(12):
+        world = World.from_seed(seed, "train", "wood")
+        path = random_walk(world, 81, np.random.default_rng(seed), style="walk", through=True)
+        places = path.positions
+        assert (places[:, 1] < world.ground(places[:, 0], places[:, 2])).all()
+        hits += not bool(world.free(places.float()).all())
+    assert 2 <= hits < 12
+
+
+def test_rooms_have_walls_for_every_path() -> None:
+    world = World.from_seed(3, "train", "rooms")
+    for seed in range(3):
+        path = random_walk(world, 41, np.random.default_rng(seed), style="walk", through=True)
+        assert bool(world.free(path.positions[::2].float()).all())

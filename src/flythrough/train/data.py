@@ -41,6 +41,7 @@ class ClipConfig:
     tours: float = (
         0.0  # share of the paths that go on for a minute without hitting anything; the others wander
     )
+    through: float = 0.0  # share of the wandering paths that lead through things where they are in the way
     split: str = "train"
     seed: int = 0
     workers: int = 2
@@ -227,7 +228,7 @@ def side_by_side(above: Tensor, below: Tensor) -> Tensor:
 
 def held_out(clips: ClipConfig, device: torch.device, worlds: int = 8) -> ClipBatch:
     """Clips from the first worlds of the validation split: the same ones every time, in every process."""
-    config = replace(clips, split="val")
+    config = replace(clips, split="val", through=0.0)
     dataset = WorldDataset(config)
     return render_clips([dataset[index] for index in range(worlds)], config, device)
 
@@ -238,7 +239,8 @@ def _path(world: World, config: ClipConfig, rng: Generator) -> CameraPath:
 
     if config.tours and rng.random() < config.tours:
         return tour(world, Camera(config.height, config.width, fov_deg=rng.uniform(55, 85)), config.frames)
-    return random_walk(world, config.frames, rng, height=config.height, width=config.width)
+    through = bool(config.through) and rng.random() < config.through
+    return random_walk(world, config.frames, rng, height=config.height, width=config.width, through=through)
 
 
 def _random(seed: int) -> Generator:

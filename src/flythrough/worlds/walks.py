@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 STYLES = {"walk": 0.40, "single_axis": 0.30, "orbit": 0.12, "out_and_back": 0.10, "still": 0.08}
 AXES = ("x", "y", "z", "pitch", "yaw", "roll")
+CLEARANCE = 0.5  # metres above the ground of a path that may lead through things
 CANDIDATES = 14  # views that compete to be a world's first
 
 
@@ -53,20 +54,25 @@ def random_walk(
     width: int = 448,
     fps: float = 16.0,
     style: str | None = None,
+    through: bool = False,
 ) -> CameraPath:
     """A path of `frames` poses in world coordinates, starting anywhere in the world.
 
-    style: one of STYLES, drawn by their shares if None. Paths that would hit something are drawn again, slower each
-    time; if none fits, the camera stays and looks around.
+    style    one of STYLES, drawn by their shares if None
+    through  under the sky the path may lead through trees and houses, as users' paths do, but not below the ground
+    Paths that would hit something are drawn again, slower each time; if none fits, the camera stays and looks around.
     """
     style = style or str(rng.choice(list(STYLES), p=list(STYLES.values())))
     poses = None
     for attempt in range(8):
         start = _standpoint(world, rng)
         candidate = _fly(world, start, frames, fps, rng, style, 0.8**attempt)
-        if bool(world.free(torch.from_numpy(candidate.position[::2])).all()) and _worth_seeing(
-            world, candidate
-        ):
+        places = torch.from_numpy(candidate.position[::2])
+        if through and not world.scene.indoor:
+            fits = bool((places[:, 1] < world.ground(places[:, 0], places[:, 2]) - CLEARANCE).all())
+        else:
+            fits = bool(world.free(places).all()) and _worth_seeing(world, candidate)
+        if fits:
             poses = candidate
             break
     if poses is None:
