@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Never
 
@@ -17,7 +18,7 @@ from flythrough.errors import InputError
 
 if TYPE_CHECKING:
     from flythrough.camera.path import CameraPath
-    from flythrough.media import ContactSheet
+    from flythrough.resume import Flight
     from flythrough.train.loop import Progress as TrainProgress
 
 app = Typer(
@@ -98,6 +99,9 @@ def generate(
     contact_sheet: Annotated[
         bool, Option("--contact-sheet", help="Also write a picture of the whole clip.")
     ] = False,
+    save_every: Annotated[
+        int, Option(help="Chunks between two states that `flythrough resume` goes on from; 0: none.")
+    ] = 8,
     model: Annotated[str, Option(help="A model's name, or a folder with its weights.")] = "mini",
     device: Device = None,
     random_weights: Annotated[
@@ -105,8 +109,9 @@ def generate(
     ] = False,
 ) -> None:
     """Fly a camera into a picture and write what it sees."""
-    from flythrough.media import ContactSheet, check_film, film_writer
+    from flythrough.media import check_film
     from flythrough.pipeline import Pipeline
+    from flythrough.resume import Order, begin
     from flythrough.shot import Shot
 
     check_film(out)
@@ -123,26 +128,97 @@ def generate(
         steps=steps,
         guidance_scale=guidance_scale,
     )
-    if random_weights:
-        pipeline = Pipeline.random(model, seed, device=device, refine=refine)
-    else:
-        pipeline = Pipeline.load(model, device=device, refine=refine)
+    order = Order(
+        out=out,
+        shot=shot,
+        model=model,
+        random_weights=random_weights,
+        device=device,
+        refine=refine,
+        contact_sheet=contact_sheet,
+        save_every=save_every,
+    )
+    flight = begin(order)
     if random_weights:
         _say("the weights are random: this shows that the program runs, not what the model can do")
-    sheet = ContactSheet(path.frames)
-    video = film_writer(out, path.fps, shot.metadata() | pipeline.metadata())
-    try:
-        with video, _bar("flying", path.frames, "frames") as advance, _between_chunks() as stop_if_asked:
-            for pictures in pipeline.generate(shot):
-                video.write(pictures)
-                sheet.add(pictures)
-                advance(len(pictures))
-                stop_if_asked()
-    except BaseException:  # Ctrl-C too
-        with suppress(InputError):  # what stopped the video may stop these too; it is told once
-            _leave_beside(out, path, video.frames, sheet if contact_sheet else None)
-        raise
-    _leave_beside(out, path, video.frames, sheet if contact_sheet else None)
+    _fly(flight)
+
+
+@app.command()
+def resume(
+    out: Annotated[Path, Argument(help="The video that was asked for; its state lies in OUT.resume.")],
+) -> None:
+    """Go on with a video that was stopped, killed or had no room; the result is as if nothing had happened."""
+    from flythrough.resume import resume as taken_up
+
+    _fly(taken_up(out, _say))
+
+
+@app.command()
+def drive(
+    recording: Annotated[
+        str | None,
+        Argument(help="A recorded drive (.json), or keys such as 'w-40,jw-20'; without one, you drive."),
+    ] = None,
+    image: Annotated[
+        Path | None, Option(help="First frame; without one, a world that fits the prompt.")
+    ] = None,
+    prompt: Annotated[
+        str, Option(help="The place, in words; by default what the recording says at its beginning.")
+    ] = "",
+    keys: Keys = "flythrough",
+    seed: Annotated[int, Option(help="The same seed and recording give the same video.")] = 0,
+    out: Annotated[
+        Path, Option(help="The video to write: .mp4, .m3u8 (HLS), or - for standard output (NUT).")
+    ] = Path("drive.mp4"),
+    record: Annotated[
+        Path | None, Option(help="Where the drive goes as JSON; your own goes beside the video by default.")
+    ] = None,
+    steps: Annotated[
+        int | None, Option(help="Denoising steps a chunk; the model's own number by default.")
+    ] = None,
+    fov: Annotated[
+        float | None,
+        Option(help="Horizontal field of view in degrees; by default what the picture's EXIF says, else 70."),
+    ] = None,
+    model: Annotated[str, Option(help="A streaming model's name, or a folder with its weights.")] = "mini",
+    device: Device = None,
+) -> None:
+    """Drive the camera with this terminal's keys, or play a recorded drive, into a video."""
+    from contextlib import nullcontext
+
+    from flythrough import drive as driving
+    from flythrough.media import check_film, check_writable
+    from flythrough.pipeline import Pipeline
+    from flythrough.shot import Shot
+
+    check_film(out)
+    if recording is None:
+        driving.check_terminal()
+        record = record or Path("drive.json" if str(out) == "-" else out.with_suffix(".drive.json"))
+    if record is not None:
+        check_writable(record, (".json",))
+    tape = None if recording is None else driving.read(recording, keys)
+    if tape is not None and prompt:
+        tape = tape.unsaid()
+    elif tape is not None:
+        prompt = tape.opening_prompt or ""
+    plan = Pipeline.check(model)
+    path = _lens_of(image, fov, None, None, plan.height, plan.width)(recording or "none-1", keys, None)
+    shot = Shot(camera=path, prompt=prompt, image=image, seed=seed, steps=steps)
+    pipeline = Pipeline.load(model, device=device)
+    bar = _bar("driving", path.frames, "frames") if tape else nullcontext(lambda _: None)
+    with bar as advance, _between_chunks() as stop_if_asked:
+
+        def after(frames: int) -> None:
+            advance(frames)
+            if stop_if_asked():
+                raise KeyboardInterrupt
+
+        figures = driving.run(pipeline, shot, out, drive=tape, record=record, keys=keys, after=after)
+    text = f"{out}: {figures.written} frames, {figures.written / path.fps:.1f} s"
+    print(text, file=sys.stderr if str(out) == "-" else sys.stdout)
+    print(figures.report(), file=sys.stderr)
 
 
 @app.command()
@@ -353,8 +429,6 @@ def verify(
     kernels: Annotated[str, Option(help="auto, or reference: plain torch on a GPU too.")] = "auto",
 ) -> None:
     """Check this machine, or converted weights, against what other implementations computed."""
-    from contextlib import nullcontext
-
     from rich.table import Table
 
     from flythrough import verify as golden
@@ -640,18 +714,23 @@ def _train(steps: Generator[TrainProgress], weights: Path) -> None:
     print(f"{weights}: trained")
 
 
-def _leave_beside(out: Path, path: CameraPath, frames: int, sheet: ContactSheet | None) -> None:
-    """Write what belongs to a video that has so many frames of a path, and say how many."""
-    from flythrough.media import save_image
-
-    if not frames:
-        return
-    if str(out) != "-":
-        path.take(slice(frames)).save(out.with_suffix(".camera.json"))
-        if sheet is not None:
-            save_image(sheet.picture(), out.with_suffix(".sheet.png"))
-    text = f"{out}: {frames} frames, {frames / path.fps:.1f} s"
-    print(text, file=sys.stderr if str(out) == "-" else sys.stdout)
+def _fly(flight: Flight) -> None:
+    """Make a video to its end, or until Ctrl-C, and say what there is."""
+    out, shot = flight.order.out, flight.order.shot
+    bar = _bar("flying", shot.frames, "frames", done=flight.frames)
+    try:
+        with flight, bar as advance, _between_chunks() as asked_to_stop:
+            for count in flight:
+                advance(count)
+                if asked_to_stop() and flight.frames < shot.frames:
+                    flight.save()
+                    raise KeyboardInterrupt
+    finally:
+        if flight.frames:
+            text = f"{out}: {flight.frames} frames, {flight.frames / shot.fps:.1f} s"
+            print(text, file=sys.stderr if str(out) == "-" else sys.stdout)
+        if flight.resumable:
+            _say(f"`flythrough resume {shlex.quote(str(out))}` goes on with it")
 
 
 def _confirm(question: str, yes: bool) -> None:
@@ -669,8 +748,8 @@ def _say(text: str) -> None:
 
 
 @contextmanager
-def _between_chunks() -> Iterator[Callable[[], None]]:
-    """Hold Ctrl-C back: yields a function that raises KeyboardInterrupt if it was pressed, when that is safe.
+def _between_chunks() -> Iterator[Callable[[], bool]]:
+    """Hold Ctrl-C back: yields a function that says whether it was pressed, to be asked when stopping is safe.
 
     Inside the encoder it would leave a frame in the video that nobody counted. Pressed again, it does not wait.
     """
@@ -682,13 +761,9 @@ def _between_chunks() -> Iterator[Callable[[], None]]:
         if presses > 1:
             raise KeyboardInterrupt
 
-    def check() -> None:
-        if presses:
-            raise KeyboardInterrupt
-
     before = signal.signal(signal.SIGINT, press)
     try:
-        yield check
+        yield lambda: presses > 0
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -732,8 +807,8 @@ def _progress(unit: str) -> Any:
 
 
 @contextmanager
-def _bar(label: str, total: float, unit: str) -> Iterator[Any]:
+def _bar(label: str, total: float, unit: str, done: float = 0) -> Iterator[Any]:
     """One progress bar; yields advance(count)."""
     with _progress(unit) as progress:
-        task = progress.add_task(label, total=total)
+        task = progress.add_task(label, total=total, completed=done)
         yield lambda count: progress.advance(task, count)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from flythrough import __version__, grid, hub, loading, parameters
+from flythrough.camera.keys import Dialect
 from flythrough.camera.path import CameraPath
 from flythrough.clip import decoded, sample_clip
 from flythrough.errors import InputError
@@ -158,11 +159,16 @@ class Pipeline:
         return Opening(latent=encode(video).float(), words=words, prompt=shot.prompt)
 
     def open(
-        self, shot: Shot, *, rewinds: int = 0, on_chunk: Callable[[Receipt], None] | None = None
+        self,
+        shot: Shot,
+        *,
+        keys: str | Dialect = "flythrough",
+        rewinds: int = 0,
+        on_chunk: Callable[[Receipt], None] | None = None,
     ) -> Session:
         """Start a flight from a shot's picture, prompt and seed; its camera path is the caller's to push.
 
-        rewinds, on_chunk  as Session has them. Held keys look through the lens of the shot's first frame.
+        keys, rewinds, on_chunk  as Session has them. Held keys look through the lens of the shot's first frame.
         """
         self._check_streams()
         sampling, size = self.preset.sampling, (self.preset.height, self.preset.width)
@@ -179,6 +185,7 @@ class Pipeline:
             read=self.read,
             name=self.name,
             fps=self.preset.fps,
+            keys=keys,
             lens=shot.camera.fitted(*size).intrinsics[0],
             rewinds=rewinds,
             on_chunk=on_chunk,
@@ -199,30 +206,35 @@ class Pipeline:
             on_chunk=on_chunk,
         )
 
-    def generate(self, shot: Shot, on_progress: Progress | None = None) -> Iterator[Film]:
+    def generate(
+        self, shot: Shot, on_progress: Progress | None = None, *, session: Session | None = None
+    ) -> Iterator[Film]:
         """Fly a shot: frames (n, H, W, 3) uint8 as they are made, as many in all as the path has poses.
 
+        session  of a streaming model, a flight of this very shot, just opened or restored: what is left of it
         on_progress(doing, done, of) is called after each piece of work: frames flown, or steps of denoising and
         refining before the first frames. It may raise to stop. Memory does not grow with the length of a stream.
         """
         path = shot.camera.fitted(self.preset.height, self.preset.width)
         tell = on_progress or (lambda *_: None)
         films = (
-            self._stream(shot, path)
+            self._stream(session or self.open(shot), path)
             if self.preset.sampling.order == "stream"
             else self._clip(shot, path, tell)
         )
-        done = 0
+        done = session.frames_made if session else 0
         for film in films:
             if len(film):
                 done += len(film)
                 tell("flying", done, path.frames)
                 yield film
 
-    def _stream(self, shot: Shot, path: CameraPath) -> Iterator[Film]:
-        session = self.open(shot)
-        step = session.chunk_frames
-        for poses, lenses in zip(path.c2w.split(step), path.intrinsics.split(step), strict=True):
+    @staticmethod
+    def _stream(session: Session, path: CameraPath) -> Iterator[Film]:
+        """Push the poses that the session does not know yet."""
+        step, known = session.chunk_frames, session.poses_known
+        pieces = zip(path.c2w[known:].split(step), path.intrinsics[known:].split(step), strict=True)
+        for poses, lenses in pieces:
             yield session.push(poses, lenses)
         yield session.finish()
 

@@ -131,7 +131,8 @@ def test_ctrl_c_keeps_a_playable_file(tmp_path: Path) -> None:
     assert 1 <= len(frames) < 961
     assert said.startswith(f"fly.mp4: {len(frames)} frames")
     assert CameraPath.load(tmp_path / "fly.camera.json").frames == len(frames)
-    assert {file.name for file in tmp_path.iterdir()} == {"fly.mp4", "fly.camera.json"}
+    assert "`flythrough resume fly.mp4` goes on with it" in complaint
+    assert {file.name for file in tmp_path.iterdir()} == {"fly.mp4", "fly.camera.json", "fly.mp4.resume"}
 
 
 def test_ctrl_c_before_the_first_frame_leaves_nothing(tmp_path: Path) -> None:

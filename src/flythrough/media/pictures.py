@@ -102,6 +102,21 @@ class ContactSheet:
                 self._cells.append(np.asarray(small))
         self._seen += len(frames)
 
+    @property
+    def cells(self) -> Film:
+        """The frames it keeps so far, small: (n, h, w, 3) uint8."""
+        return np.stack(self._cells) if self._cells else np.zeros((0, 1, self._width, 3), np.uint8)
+
+    def take_up(self, cells: Film, frames: int) -> None:
+        """Go on after the first `frames` of the clip, of which another sheet kept these cells, and later ones maybe.
+
+        Raises InputError where cells of that many frames are missing.
+        """
+        count = sum(number < frames for number in self._wanted)
+        if len(cells) < count or cells.shape[2:] != (self._width, 3) or cells.dtype != np.uint8:
+            raise InputError(f"a contact sheet of {frames} frames has {count} pictures; these are not they")
+        self._cells, self._seen = list(cells[:count]), frames
+
     def picture(self) -> Picture:
         """The sheet so far, on white."""
         if not self._cells:
