@@ -16,18 +16,23 @@ from torch import Tensor
 from flythrough.errors import InputError
 
 FORMAT = "flythrough.camera"
+DRIVE = "flythrough.drive"  # keys over time instead of poses
 VERSION = 1
 SUFFIXES = (".json", ".npz", ".npy")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object: a stored path (key "c2w") or keyframes (key "keyframes")."""
+    """Read a JSON object: a stored path (key "c2w"), keyframes (key "keyframes") or a recorded drive (its format)."""
     try:
         data = json.loads(_bytes(path))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path.name}: it is not valid JSON ({error})") from None
-    if not isinstance(data, dict) or not ("c2w" in data or "keyframes" in data):
-        raise InputError(f'{path.name}: expected a JSON object with "c2w" (poses) or "keyframes"')
+    if not isinstance(data, dict) or not (
+        "c2w" in data or "keyframes" in data or data.get("format") == DRIVE
+    ):
+        raise InputError(
+            f'{path.name}: expected a JSON object with "c2w" (poses), "keyframes" or "format": "{DRIVE}"'
+        )
     if data.get("version", VERSION) != VERSION:
         raise InputError(f"{path.name}: its version is {data['version']}, this release reads {VERSION}")
     return data
@@ -67,6 +72,18 @@ def write(path: Path, c2w: Tensor, intrinsics: Tensor, height: int, width: int, 
             )
         else:
             np.save(part, c2w.numpy())
+        os.replace(part, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file under a temporary name, then rename."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
         os.replace(part, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None

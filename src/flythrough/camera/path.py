@@ -11,6 +11,7 @@ from torch import Tensor
 
 from flythrough.camera import files
 from flythrough.camera import intrinsics as lens
+from flythrough.camera.drive import Drive
 from flythrough.camera.keys import MOST_FRAMES, Dialect, parse_keys
 from flythrough.camera.pose import check_poses, pose, relative_to_first
 from flythrough.camera.presets import PRESETS, build
@@ -196,7 +197,7 @@ class CameraPath:
         width: int = WIDTH,
         fps: float = FPS,
     ) -> CameraPath:
-        """Read a path from .json (poses or keyframes), .npz or .npy.
+        """Read a path from .json (poses, keyframes or a recorded drive), .npz or .npy.
 
         What the file says wins; the arguments fill in what it does not say. `intrinsics`, if given, is an
         array or a .npy file of shape (4,), (3, 3), (F, 4) or (F, 3, 3), in pixels of the picture.
@@ -207,6 +208,9 @@ class CameraPath:
         suffix = path.suffix.lower()
         if suffix == ".json":
             given |= files.read_json(path)
+            if given.get("format") == files.DRIVE:
+                drive = Drive.from_dict(given, path.name)
+                return cls._driven(drive, fov_deg if intrinsics is None else intrinsics, path.name)
         elif suffix == ".npz":
             given |= files.read_npz(path)
         elif suffix == ".npy":
@@ -226,6 +230,18 @@ class CameraPath:
         k = lens.expand(files.as_tensor(k, path.name), len(c2w), path.name)
         lens.check_intrinsics(k, height, width, path.name)
         return cls(c2w, k, height, width, fps)
+
+    @classmethod
+    def _driven(cls, drive: Drive, view: Any, source: str) -> CameraPath:
+        """view: the lens of a drive that has none, as a field of view in degrees or intrinsics."""
+        c2w, size = drive.c2w(), (drive.height, drive.width)
+        if drive.lens is not None:
+            k = torch.tensor(drive.lens, dtype=torch.float64)
+        else:
+            k = lens.from_fov(view, *size) if isinstance(view, (int, float)) else files.read_any(view)
+        k = lens.expand(k, len(c2w), source)
+        lens.check_intrinsics(k, *size, source)
+        return cls(c2w, k, *size, drive.fps)
 
     @classmethod
     def _from_keyframes(
