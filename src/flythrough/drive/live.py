@@ -99,9 +99,9 @@ def recorded(session: Session, figures: Figures, record: Path, prompt: str = "")
     recorder, hands = Recorder(), Hands(session.terms.keys)
     letters = " ".join(session.terms.keys.letters)
     help = f"{letters} drive, capitals stay held, space lets go, Enter begins a prompt, x ends"
-    print(help, file=sys.stderr, flush=True)
     try:
         with at_the_terminal(hands):
+            print(help, file=sys.stderr, flush=True)  # what was typed before counts for nothing
             yield from fly(session, hands, recorder, figures, show=_show)
     finally:
         _show("")
