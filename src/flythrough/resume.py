@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -119,21 +120,14 @@ class Flight:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
-            self._video.stop()
-            with suppress(InputError):  # what stopped the film may stop these too; it is told once
-                self._leave_beside()
-                if self._keep and self._fresh and not self.frames:
-                    self._keep.clear()  # nothing was made, so nothing stays
-            return
         try:
-            self._leave_beside()  # first: of a film that is finished nothing is missing
-            self._video.close()
-        except BaseException:
-            self._video.stop()
-            raise
-        if self._keep:
-            self._keep.clear()
+            if kind is None:
+                self._finish()
+            else:
+                self._stop()
+        finally:
+            if self._keep:
+                self._keep.release()
 
     def __iter__(self) -> Iterator[int]:
         shot = self.order.shot
@@ -162,6 +156,23 @@ class Flight:
             self._keep.save(self._session, self._sheet)
             self._saved = self._session.chunks_made
 
+    def _finish(self) -> None:
+        try:
+            self._leave_beside()  # first: of a film that is finished nothing is missing
+            self._video.close()
+        except BaseException:
+            self._video.stop()
+            raise
+        if self._keep:
+            self._keep.clear()
+
+    def _stop(self) -> None:
+        self._video.stop()
+        with suppress(InputError):  # what stopped the film may stop these too; it is told once
+            self._leave_beside()
+            if self._keep and self._fresh and not self.frames:
+                self._keep.clear()  # nothing was made, so nothing stays
+
     def _leave_beside(self) -> None:
         """What belongs to a film: its camera path, and the contact sheet if it was asked for."""
         out = self.order.out
@@ -179,7 +190,7 @@ class Keep:
         self.folder = out.with_name(f"{out.name}.resume")
         self.asked, self.state = self.folder / "shot.json", self.folder / "state.safetensors"
         self._cells = self.folder / "cells.npy"
-        self._lock: int | None = None
+        self._release: Callable[[], object] = lambda: None
 
     def begin(self, order: Order, pipeline: Pipeline) -> None:
         """Forget what may be there, and write what is asked now; raises InputError."""
@@ -267,15 +278,20 @@ class Keep:
         except ImportError:  # not a Unix
             return
         with _told(self.folder):
-            self._lock = os.open(self.folder, os.O_RDONLY)
+            lock = os.open(self.folder, os.O_RDONLY)
+        self._release = weakref.finalize(self, os.close, lock)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(
                 f"{self.out}: another process is making this film; wait for it, or stop it"
             ) from None
         except OSError:  # a file system without locks
             pass
+
+    def release(self) -> None:
+        """Let other processes have it."""
+        self._release()
 
     def clear(self) -> None:
         """Remove the folder; raises InputError."""
@@ -295,11 +311,17 @@ class Keep:
 def begin(order: Order) -> Flight:
     """Load what it takes and start; what lies at the output stays until there are frames. Raises InputError."""
     pipeline = order.load()
-    keep = None
-    if order.save_every and str(order.out) != STDOUT and pipeline.preset.sampling.order == "stream":
-        keep = Keep(order.out)
+    about = order.shot.metadata() | pipeline.metadata()
+    streams = pipeline.preset.sampling.order == "stream"
+    if not (order.save_every and streams) or str(order.out) == STDOUT:
+        return Flight(order, pipeline, about)
+    keep = Keep(order.out)
+    try:
         keep.begin(order, pipeline)
-    return Flight(order, pipeline, order.shot.metadata() | pipeline.metadata(), keep)
+        return Flight(order, pipeline, about, keep)
+    except BaseException:
+        keep.release()
+        raise
 
 
 def resume(out: Path, note: Callable[[str], None]) -> Flight:
@@ -316,13 +338,21 @@ def resume(out: Path, note: Callable[[str], None]) -> Flight:
     order, facts = keep.read()
     check_film(out)
     keep.lock()
+    try:
+        return _taken_up(keep, order, facts, note)
+    except BaseException:
+        keep.release()
+        raise
+
+
+def _taken_up(keep: Keep, order: Order, facts: dict[str, Any], note: Callable[[str], None]) -> Flight:
     about = order.shot.metadata() | facts["about"]
     if facts["about"]["flythrough"] != __version__:
         note(
             f"begun with flythrough {facts['about']['flythrough']}, this is {__version__}; frames may differ"
         )
-    if keep.state.is_file() and not out.exists():
-        note(f"{out} is not there any more, so it is made again from its first frame")
+    if keep.state.is_file() and not keep.out.exists():
+        note(f"{keep.out} is not there any more, so it is made again from its first frame")
         keep.forget()
     elif keep.state.is_file():
         _check_film_of(keep, about, order.shot.frames)
