@@ -20,7 +20,7 @@ import pytest
 from flythrough.media import complete_frames, save_image
 from tests.command import COMMAND, ENVIRONMENT, flythrough
 
-FRAMES = 41
+FRAMES = 25
 
 
 @pytest.fixture(scope="module")
@@ -71,62 +71,33 @@ def played(path: Path) -> int:
         return len(list(container.decode(video=0)))
 
 
-def test_killed_at_four_bad_moments_it_is_still_the_same_film(
+def test_killed_at_bad_moments_it_is_still_the_same_film(
     tmp_path: Path, words: tuple[str, ...], whole: Path
 ) -> None:
     kept, out = tmp_path / "fly.mp4.resume", tmp_path / "fly.mp4"
     state = kept / "state.safetensors"
-    wait_s = random.uniform(0, 0.3)
+    wait_s = random.uniform(0, 0.2)
     print(f"waited {wait_s} s")  # pytest shows it if this fails
 
     killed(started(tmp_path, *words, "--out", "fly.mp4"), (kept / "shot.json").is_file)
     assert not out.exists()  # not one chunk
 
-    killed(started(tmp_path, "resume", "fly.mp4"), state.is_file, wait_s)
+    killed(started(tmp_path, "resume", "fly.mp4"), state.is_file, wait_s)  # anywhere in a chunk or a state
     assert played(out) == complete_frames(out) >= 1
 
-    before, part = state.stat().st_mtime_ns, state.with_name(f"{state.name}.part")
-    amid = lambda: part.exists() or state.stat().st_mtime_ns != before  # noqa: E731
-    killed(started(tmp_path, "resume", "fly.mp4"), amid)  # as a rule halfway through the next state
-
-    killed(started(tmp_path, "resume", "fly.mp4"), lambda: True, 5 * wait_s)  # while it starts
+    killed(started(tmp_path, "resume", "fly.mp4"), lambda: True, 8 * wait_s)  # while it starts
     done = flythrough(tmp_path.parent, "resume", str(out))  # from another folder too
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{out}: {FRAMES} frames, 2.6 s\n"
-    assert content(tmp_path) == content(whole)
-
-
-def test_ctrl_c_says_how_to_go_on_and_loses_nothing(
-    tmp_path: Path, words: tuple[str, ...], whole: Path
-) -> None:
-    process = started(tmp_path, *words, "--save-every", "9", "--out", "fly.mp4")
-    while not (tmp_path / "fly.mp4").exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    said, complaint = process.communicate(timeout=60)
-
-    assert process.returncode == 130, complaint
-    frames = int(re.match(r"fly.mp4: (\d+) frames", said)[1])
-    assert complaint.splitlines()[-2:] == [
-        "note: `flythrough resume fly.mp4` goes on with it",
-        "flythrough: stopped",
-    ]
-    second = started(tmp_path, "resume", "fly.mp4")
-    while second.poll() is None:
-        assert complete_frames(tmp_path / "fly.mp4") >= frames  # none is made twice
-        time.sleep(0.05)
-    assert second.communicate()[0] == f"fly.mp4: {FRAMES} frames, 2.6 s\n"
+    assert done.stdout == f"{out}: {FRAMES} frames, 1.6 s\n"
     assert content(tmp_path) == content(whole)
 
 
 def test_a_file_that_may_not_grow_stops_it_and_more_room_lets_it_go_on(
     tmp_path: Path, words: tuple[str, ...], whole: Path
 ) -> None:
-    process = started(
-        tmp_path, *words, "--save-every", "2", "--out", "fly.mp4", limit=1_000_000
-    )  # enough for the film, not for a state
+    limit = 1_000_000  # bytes: enough for the film, not for a state
+    process = started(tmp_path, *words, "--save-every", "2", "--out", "fly.mp4", limit=limit)
     said, complaint = process.communicate()
 
     assert process.returncode == 2

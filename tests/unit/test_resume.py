@@ -53,11 +53,13 @@ def order(out: Path, **more) -> Order:
     return Order(**({"out": out, "shot": shot, "contact_sheet": True, "save_every": 2} | given | more))
 
 
-def fly(flight: Flight, chunks: int | None = None) -> None:
+def fly(flight: Flight, chunks: int | None = None, save: bool = False) -> None:
     """To the end, or until so many chunks are made and the process is told to stop."""
     with flight:
         for number, _ in enumerate(flight, 1):
             if number == chunks:
+                if save:
+                    flight.save()
                 raise KeyboardInterrupt
 
 
@@ -120,16 +122,27 @@ def test_whatever_moment_it_is_killed_at_the_film_becomes_the_same(
         assert not (moment / f"{name}.resume").exists()
 
 
-def test_a_film_that_is_stopped_again_and_again_becomes_the_same(tmp_path: Path, name: str) -> None:
+def test_a_film_that_is_stopped_again_and_again_becomes_the_same(tmp_path: Path) -> None:
     (tmp_path / "whole").mkdir()
-    fly(begin(order(tmp_path / "whole" / name)))
-    out = stopped(tmp_path / "a", 1, name, save_every=1)
+    fly(begin(order(tmp_path / "whole" / "fly.mp4")))
+    out = stopped(tmp_path / "a", 1, save_every=1)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             fly(resume(out, pytest.fail), 1)
     taken_up(out)
 
     assert content(tmp_path / "a") == content(tmp_path / "whole")
+
+
+def test_what_is_saved_on_the_way_out_need_not_be_made_again(tmp_path: Path) -> None:
+    flight = begin(order(tmp_path / "fly.mp4"))
+    with pytest.raises(KeyboardInterrupt):
+        fly(flight, 1, save=True)
+    with resume(tmp_path / "fly.mp4", pytest.fail) as flight:
+        assert flight.frames == 25
+        for _ in flight:
+            pass
+    assert len(read_video(tmp_path / "fly.mp4")[0]) == FRAMES
 
 
 def test_a_deleted_film_is_made_again_from_its_first_frame_and_that_is_said(
