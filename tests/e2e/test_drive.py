@@ -7,6 +7,7 @@ import pty
 import select
 import signal
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Iterator
@@ -15,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from flythrough.camera.drive import Drive
 from flythrough.camera.path import CameraPath
+from flythrough.cli import main
 from flythrough.media import read_metadata, read_video
-from tests.command import COMMAND, ENVIRONMENT, flythrough
+from tests.command import COMMAND, ENVIRONMENT
 
 
 @dataclass
@@ -74,7 +77,9 @@ def at_a_terminal(folder: Path, *words: str) -> Iterator[Terminal]:
         os.close(theirs)
 
 
-def test_a_drive_is_typed_recorded_and_played_again(tmp_path: Path) -> None:
+def test_a_drive_is_typed_recorded_and_played_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     opening = ("--seed", "5", "--steps", "1")
     with at_a_terminal(
         tmp_path, "drive", "--prompt", "hills at dawn", "--out", "fly.mp4", *opening
@@ -99,9 +104,14 @@ def test_a_drive_is_typed_recorded_and_played_again(tmp_path: Path) -> None:
     film, fps = read_video(tmp_path / "fly.mp4")
     assert (len(film), fps) == (drive.frames + 1, 16)
 
-    done = flythrough(tmp_path, "drive", "fly.drive.json", "--out", "again.mp4", *opening)
-    assert done.returncode == 0, done.stderr
-    assert "x real time at 16 fps; keys to frames" in done.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        sys, "argv", ["flythrough", "drive", "fly.drive.json", "--out", "again.mp4", *opening]
+    )
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert "x real time at 16 fps; keys to frames" in capfd.readouterr().err
     np.testing.assert_array_equal(read_video(tmp_path / "again.mp4")[0], film)
     assert read_metadata(tmp_path / "again.mp4")["prompt"] == "hills at dawn"
 

@@ -16,7 +16,8 @@ fps         frames a second. Every frame is one step of the keys, as in a key st
 intrinsics  fx fy cx cy in pixels of width x height, where fov_deg (horizontal) does not say it all
 end         how long the drive is, in seconds
 
-Left out, fps, size, lens and dialect are those of the caller. end x fps frames give one pose more, as in a key string.
+Left out, fps, size and lens are those of the caller, and the dialect is flythrough. end x fps frames give one pose
+more, as in a key string.
 """
 
 from __future__ import annotations
