@@ -110,8 +110,9 @@ def generate(
 ) -> None:
     """Fly a camera into a picture and write what it sees."""
     from flythrough.media import check_film
+    from flythrough.order import Order
     from flythrough.pipeline import Pipeline
-    from flythrough.resume import Order, begin
+    from flythrough.resume import begin
     from flythrough.shot import Shot
 
     check_film(out)

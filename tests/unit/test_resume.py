@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ import torch
 from flythrough.camera.path import CameraPath
 from flythrough.errors import InputError
 from flythrough.media import ContactSheet, read_video
+from flythrough.order import Order
 from flythrough.pipeline import Pipeline
 from flythrough.presets import PRESETS
-from flythrough.resume import Flight, Order, begin, resume
+from flythrough.resume import Flight, begin, resume
 from flythrough.session import Session
 from flythrough.shot import Shot
 from tests.flights import FIRST, path, two_stages
@@ -47,10 +49,11 @@ def out(once: Path, tmp_path: Path) -> Path:
     return shutil.copytree(once, tmp_path / "a") / "fly.mp4"
 
 
-def order(out: Path, **more) -> Order:
+def order(out: Path, **more: Any) -> Order:
     shot = Shot(camera=path(FRAMES), image=FIRST, prompt="hills", seed=4, steps=1)
-    given = {"model": "toy", "random_weights": True, "device": "cpu", "dtype": torch.float32}
-    return Order(**({"out": out, "shot": shot, "contact_sheet": True, "save_every": 2} | given | more))
+    plain = Order(out=out, shot=shot, model="toy", random_weights=True, device="cpu", dtype=torch.float32)
+    given: dict[str, Any] = {"contact_sheet": True, "save_every": 2} | more
+    return replace(plain, **given)
 
 
 def fly(flight: Flight, chunks: int | None = None, save: bool = False) -> None:
