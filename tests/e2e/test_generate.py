@@ -169,7 +169,9 @@ def test_help_is_quick(tmp_path: Path) -> None:
     assert "generate" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["generate", "resume", "evaluate", "camera show", "worlds render", "train vae"])
+@pytest.mark.parametrize(
+    "command", ["generate", "resume", "evaluate", "camera show", "worlds render", "train vae"]
+)
 def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
     done = flythrough(tmp_path, *command.split(), "--help")
 
