@@ -519,6 +519,8 @@ def doctor() -> None:
     from flythrough.doctor import examine
 
     table = Table(box=None, show_header=False, padding=(0, 1))
+    table.add_column()
+    table.add_column(no_wrap=True)
     marks = {True: "[green]ok[/]", False: "[red]no[/]", None: ""}
     for finding in examine():
         table.add_row(marks[finding.well], finding.what, finding.says)

@@ -8,14 +8,14 @@ from pathlib import Path
 import torch
 
 from flythrough.memory import needed, stages
-from flythrough.presets import PRESETS
 from tests.command import flythrough
 
 
 def test_the_doctor_speaks_of_every_model_and_changes_nothing(tmp_path: Path) -> None:
     done = flythrough(tmp_path, "doctor")
     assert done.returncode == 0, done.stderr
-    assert all(name in done.stdout for name in PRESETS)
+    for name in ("mini", "sana-wm", "sana-wm-chunk-causal", "sana-wm-streaming"):
+        assert f"model {name} " in done.stdout
     assert "is part of flythrough" in done.stdout
     assert not list(tmp_path.iterdir())
 
