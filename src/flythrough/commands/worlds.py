@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
-from flythrough.commands.inputs import CameraText, Device, Fov, FramesOption, Keys, Split, seed_range, parsed
+from flythrough.commands.inputs import CameraText, Device, Fov, FramesOption, Keys, Split, parsed, seed_range
 from flythrough.commands.terminal import bar, say
 
 
