@@ -25,45 +25,41 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VAERecipe:
+class Pace:
+    """How long a stage trains, how fast, and how often it is saved and looked at."""
+
+    steps: int
+    muon_lr: float
+    adam_lr: float
+    ema_decay: float = 0.999
+    save_minutes: float = 5.0
+    sample_every: int = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class VAERecipe(Pace):
     """A complete run of `train vae`."""
 
     vae: MiniVAEConfig
     stage: VAEStageConfig
-    steps: int
-    muon_lr: float
-    adam_lr: float
-    ema_decay: float = 0.999
-    save_minutes: float = 5.0
-    sample_every: int = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorldRecipe:
+class WorldRecipe(Pace):
     """A complete run of `train world`."""
 
     model: ModelConfig
     stage: WorldStageConfig
-    steps: int
-    muon_lr: float
-    adam_lr: float
-    ema_decay: float = 0.999
-    save_minutes: float = 5.0
-    sample_every: int = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Phase:
+class Phase(Pace):
     """One stage of a distillation. Of the minutes of a run it gets its share; after `own` the result teaches."""
 
     name: str
     stage: OwnConfig | OdeConfig | MatchConfig
     share: float
-    steps: int
-    muon_lr: float
-    adam_lr: float
     ema_decay: float = 0.995
-    save_minutes: float = 5.0
     sample_every: int = 400
 
 
@@ -221,7 +217,7 @@ def chosen_phases(recipe: DistillRecipe, names: Sequence[str] | None) -> tuple[P
     return tuple(phase for phase in recipe.phases if names is None or phase.name in names)
 
 
-def _run_config(recipe: VAERecipe | WorldRecipe | Phase, folder: Path, minutes: float | None) -> RunConfig:
+def _run_config(recipe: Pace, folder: Path, minutes: float | None) -> RunConfig:
     return RunConfig(
         folder=folder,
         steps=recipe.steps,
