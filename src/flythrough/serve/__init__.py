@@ -1,0 +1,1 @@
+"""A local server of worlds: videos as jobs that outlive it, live flights, and the studio in a browser."""
