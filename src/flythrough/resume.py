@@ -19,6 +19,7 @@ from flythrough import __version__
 from flythrough.errors import InputError
 from flythrough.media import (
     ContactSheet,
+    Picture,
     check_film,
     complete_frames,
     film_writer,
@@ -55,6 +56,7 @@ class Flight:
         """
         self.order, self._pipeline, self._keep, self._session = order, pipeline, keep, session
         self._fresh = fresh
+        self.newest: Picture | None = None  # the frame written last
         self._saved = session.chunks_made if session else 0
         start = session.frames_made if session else 0
         self._sheet = ContactSheet(order.shot.frames) if order.contact_sheet else None
@@ -83,6 +85,7 @@ class Flight:
             self._session = self._pipeline.open(shot)
         for film in self._pipeline.generate(shot, session=self._session):
             self._video.write(film)
+            self.newest = film[-1]
             if self._sheet:
                 self._sheet.add(film)
             if self._session and self._session.chunks_made - self._saved >= self.order.save_every:
@@ -130,9 +133,12 @@ class Flight:
                 save_image(self._sheet.picture(), out.with_suffix(".sheet.png"))
 
 
-def begin(order: Order) -> Flight:
-    """Load what it takes and start; what lies at the output stays until there are frames. Raises InputError."""
-    pipeline = order.load()
+def begin(order: Order, load: Callable[[Order], Pipeline] = Order.load) -> Flight:
+    """Load what it takes and start; what lies at the output stays until there are frames. Raises InputError.
+
+    load  gives the order's model, where it is loaded already
+    """
+    pipeline = load(order)
     about = order.shot.metadata() | pipeline.metadata()
     streams = pipeline.preset.sampling.order == "stream"
     if not (order.save_every and streams) or str(order.out) == STDOUT:
@@ -146,7 +152,9 @@ def begin(order: Order) -> Flight:
         raise
 
 
-def resume(out: Path, note: Callable[[str], None]) -> Flight:
+def resume(
+    out: Path, note: Callable[[str], None], load: Callable[[Order], Pipeline] = Order.load
+) -> Flight:
     """Go on with the film at `out` where its last state was, or from its first frame if there is none yet.
 
     The result is that of an uninterrupted flight, byte for byte, on the same kind of device; of a CPU as many threads
@@ -161,13 +169,19 @@ def resume(out: Path, note: Callable[[str], None]) -> Flight:
     check_film(out)
     keep.lock()
     try:
-        return _taken_up(keep, order, facts, note)
+        return _taken_up(keep, order, facts, note, load)
     except BaseException:
         keep.release()
         raise
 
 
-def _taken_up(keep: Keep, order: Order, facts: dict[str, Any], note: Callable[[str], None]) -> Flight:
+def _taken_up(
+    keep: Keep,
+    order: Order,
+    facts: dict[str, Any],
+    note: Callable[[str], None],
+    load: Callable[[Order], Pipeline],
+) -> Flight:
     about = order.shot.metadata() | facts["about"]
     if facts["about"]["flythrough"] != __version__:
         note(
@@ -180,7 +194,7 @@ def _taken_up(keep: Keep, order: Order, facts: dict[str, Any], note: Callable[[s
         _check_film_of(keep, about, order.shot.frames)
     if order.device == "cpu":
         torch.set_num_threads(facts["threads"])
-    pipeline = order.load()
+    pipeline = load(order)
     session = None
     if keep.state.is_file():
         try:
