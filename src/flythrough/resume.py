@@ -152,9 +152,7 @@ def begin(order: Order, load: Callable[[Order], Pipeline] = Order.load) -> Fligh
         raise
 
 
-def resume(
-    out: Path, note: Callable[[str], None], load: Callable[[Order], Pipeline] = Order.load
-) -> Flight:
+def resume(out: Path, note: Callable[[str], None], load: Callable[[Order], Pipeline] = Order.load) -> Flight:
     """Go on with the film at `out` where its last state was, or from its first frame if there is none yet.
 
     The result is that of an uninterrupted flight, byte for byte, on the same kind of device; of a CPU as many threads
