@@ -10,7 +10,7 @@ from torch import Tensor
 from flythrough import grid
 from flythrough.camera.path import CameraPath
 from flythrough.conditioning import CameraEncoding, Conditioning, encode_camera
-from flythrough.film import films
+from flythrough.film import Delivery, films
 from flythrough.media import Film
 from flythrough.model.transformer import SanaWM
 from flythrough.presets import Sampling
@@ -66,7 +66,7 @@ def decoded(vae: VideoVAE, latents: Tensor, frames: int, piece: int = 3) -> Iter
 
     Neither the device nor the host ever holds the clip. While one film is used, a GPU makes the next.
     """
-    yield from films(_videos(vae, latents, frames, piece))
+    yield from films(map(Delivery, _videos(vae, latents, frames, piece)))
 
 
 def _videos(vae: VideoVAE, latents: Tensor, frames: int, piece: int) -> Iterator[Tensor]:

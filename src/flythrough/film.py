@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 import torch
@@ -16,14 +16,19 @@ def to_film(video: Tensor) -> Film:
     return Delivery(video).film()
 
 
-def films(videos: Iterable[Tensor]) -> Iterator[Film]:
-    """`to_film` of each video, one behind: when a film is given, the next video is in the making."""
+def films(deliveries: Iterable[Delivery], pause: Callable[[], bool] = lambda: False) -> Iterator[Film]:
+    """The frames of each delivery. From a GPU one behind: when a film is given, the next is in the making.
+
+    pause  called after each delivery; where it says so, nothing is begun before all films are given
+    """
     before: Delivery | None = None
-    for video in videos:
-        now = Delivery(video)
+    for now in deliveries:
         if before is not None:
             yield before.film()
         before = now
+        if now.is_here or pause():
+            yield now.film()
+            before = None
     if before is not None:
         yield before.film()
 
@@ -35,8 +40,9 @@ class Delivery:
     themselves lie in ordinary memory, so that keeping them locks no pages.
     """
 
-    def __init__(self, video: Tensor) -> None:
-        """video (1, 3, n, H, W), about -1 to 1."""
+    def __init__(self, video: Tensor, then: Callable[[], None] = lambda: None) -> None:
+        """video (1, 3, n, H, W), about -1 to 1; `then` is called when `film` has them."""
+        self._then = then
         self._frames = _pictures(video)
         self._host = self._frames
         self._arrived: torch.cuda.Event | None = None
@@ -49,12 +55,19 @@ class Delivery:
                 self._arrived = torch.cuda.Event()
                 self._arrived.record(road)
 
+    @property
+    def is_here(self) -> bool:
+        """Whether there is nothing to wait for, as on a CPU."""
+        return self._arrived is None
+
     def film(self) -> Film:
-        """Frames (n, H, W, 3) uint8."""
-        if self._arrived is None:
-            return self._host.numpy()
-        self._arrived.synchronize()
-        return self._host.numpy().copy()
+        """Frames (n, H, W, 3) uint8; to be called once."""
+        film = self._host.numpy()
+        if self._arrived is not None:
+            self._arrived.synchronize()
+            film = film.copy()
+        self._then()
+        return film
 
 
 def _pictures(video: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from flythrough.presets import Preset, preset
 from flythrough.randomness import random_module
 from flythrough.refinement import Refinement
 from flythrough.refiner.transformer import LTX2Refiner
+from flythrough.sampling.graphs import Steps
 from flythrough.session import Opening, Session, to_video
 from flythrough.shot import Shot
 from flythrough.tensors import best_dtype, device_named
@@ -57,6 +58,7 @@ class Pipeline:
         """model, vae and refiner are on the device; read turns a prompt and what should not be there into words."""
         self.name, self.preset, self.device, self.dtype = name, preset, device, dtype
         self.model, self.vae, self.refiner, self.read = model, vae, refiner, read
+        self._steps = Steps(model)  # of all its flights
 
     @classmethod
     def load(
@@ -189,6 +191,7 @@ class Pipeline:
             lens=shot.camera.fitted(*size).intrinsics[0],
             rewinds=rewinds,
             on_chunk=on_chunk,
+            steps=self._steps,
         )
 
     def restore(
@@ -204,21 +207,28 @@ class Pipeline:
             read=self.read,
             rewinds=rewinds,
             on_chunk=on_chunk,
+            steps=self._steps,
         )
 
     def generate(
-        self, shot: Shot, on_progress: Progress | None = None, *, session: Session | None = None
+        self,
+        shot: Shot,
+        on_progress: Progress | None = None,
+        *,
+        session: Session | None = None,
+        together: int = 0,
     ) -> Iterator[Film]:
         """Fly a shot: frames (n, H, W, 3) uint8 as they are made, as many in all as the path has poses.
 
         session  of a streaming model, a flight of this very shot, just opened or restored: what is left of it
+        together  of a streaming model, see Session.fly
         on_progress(doing, done, of) is called after each piece of work: frames flown, or steps of denoising and
         refining before the first frames. It may raise to stop. Memory does not grow with the length of a stream.
         """
         path = shot.camera.fitted(self.preset.height, self.preset.width)
         tell = on_progress or (lambda *_: None)
         films = (
-            self._stream(session or self.open(shot), path)
+            self._stream(session or self.open(shot), path, together)
             if self.preset.sampling.order == "stream"
             else self._clip(shot, path, tell)
         )
@@ -230,13 +240,10 @@ class Pipeline:
                 yield film
 
     @staticmethod
-    def _stream(session: Session, path: CameraPath) -> Iterator[Film]:
-        """Push the poses that the session does not know yet."""
-        step, known = session.chunk_frames, session.poses_known
-        pieces = zip(path.c2w[known:].split(step), path.intrinsics[known:].split(step), strict=True)
-        for poses, lenses in pieces:
-            yield session.push(poses, lenses)
-        yield session.finish()
+    def _stream(session: Session, path: CameraPath, together: int) -> Iterator[Film]:
+        """Fly the poses that the session does not know yet."""
+        known = session.poses_known
+        yield from session.fly(path.c2w[known:], path.intrinsics[known:], together)
 
     @torch.inference_mode()
     def _clip(self, shot: Shot, path: CameraPath, tell: Progress) -> Iterator[Film]:

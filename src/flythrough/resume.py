@@ -57,7 +57,6 @@ class Flight:
         self.order, self._pipeline, self._keep, self._session = order, pipeline, keep, session
         self._fresh = fresh
         self.newest: Picture | None = None  # the frame written last
-        self._saved = session.chunks_made if session else 0
         start = session.frames_made if session else 0
         self._sheet = ContactSheet(order.shot.frames) if order.contact_sheet else None
         if keep and self._sheet and start:
@@ -83,12 +82,13 @@ class Flight:
         shot = self.order.shot
         if self._session is None and self._pipeline.preset.sampling.order == "stream":
             self._session = self._pipeline.open(shot)
-        for film in self._pipeline.generate(shot, session=self._session):
+        saved_every = self.order.save_every if self._keep else 0
+        for film in self._pipeline.generate(shot, session=self._session, together=saved_every):
             self._video.write(film)
             self.newest = film[-1]
             if self._sheet:
                 self._sheet.add(film)
-            if self._session and self._session.chunks_made - self._saved >= self.order.save_every:
+            if saved_every and self._session and self._session.chunks_made % saved_every == 0:
                 self.save()
             yield len(film)
 
@@ -102,10 +102,10 @@ class Flight:
         return self._keep is not None and self._keep.asked.is_file()
 
     def save(self) -> None:
-        """Write down how far it is, between two chunks; raises InputError where that cannot be written."""
-        if self._keep and self._session and self.frames < self.order.shot.frames:
-            self._keep.save(self._session, self._sheet)
-            self._saved = self._session.chunks_made
+        """Write down how far it is, where all that was made is in the film; raises InputError where it cannot be."""
+        session = self._session
+        if self._keep and session and self.frames == session.frames_made < self.order.shot.frames:
+            self._keep.save(session, self._sheet)
 
     def _finish(self) -> None:
         try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from copy import copy
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,8 @@ from flythrough.camera.path import FOV_DEG, FPS, CameraPath
 from flythrough.camera.pose import check_poses
 from flythrough.conditioning import CameraEncoding, Conditioning, encode_camera
 from flythrough.errors import InputError
-from flythrough.film import to_film
+from flythrough.film import Delivery, films
+from flythrough.flight.lanes import beside, meet
 from flythrough.flight.moment import Moment, taken, unpack, unpack_speech
 from flythrough.flight.receipt import Receipt, Stopwatch
 from flythrough.flight.snapshot import fingerprint, read_snapshot, write_snapshot
@@ -30,6 +32,7 @@ from flythrough.media import Film, Picture
 from flythrough.model.transformer import SanaWM
 from flythrough.refinement import Refinement
 from flythrough.sampling.chunks import sample_chunk
+from flythrough.sampling.graphs import Steps
 from flythrough.shot import check_prompt
 from flythrough.tensors import dims, noise
 from flythrough.text.base import Reader, Words
@@ -69,6 +72,7 @@ class Session:
         lens: Tensor | None = None,
         rewinds: int = 0,
         on_chunk: Callable[[Receipt], None] | None = None,
+        steps: Steps | None = None,
     ) -> None:
         """Arguments that last, see `Terms`, and:
 
@@ -76,6 +80,7 @@ class Session:
         read      turns the prompts of `say` into words
         rewinds   chunks that `rewind` can take back. Each keeps a whole memory: of mini 32 MB in float32
         on_chunk  is called with the receipt of every chunk; `receipts` has the last ones
+        steps     the model's, if flights share them
         """
         self.model, self.vae, self.opening = model, vae, opening
         self._device = opening.latent.device
@@ -93,6 +98,7 @@ class Session:
             lens=tuple(own.tolist()),
         )
         self.read, self.on_chunk = read, on_chunk
+        self._steps = steps or Steps(model)
         self.receipts: deque[Receipt] = deque(maxlen=RECEIPTS)
         speech = Speech(Part(opening.prompt, opening.words))
         self._now = Moment(model.new_state(), speech, refine)
@@ -118,12 +124,18 @@ class Session:
             return np.concatenate(films)
         if intrinsics is None:
             raise InputError("poses were pushed without intrinsics; give (n, 4), in pixels")
-        rows = to_rows(camera, intrinsics)
-        if len(rows):
-            check_poses(camera.detach().to("cpu", torch.float64), "pushed poses")
-            lens_of.check_intrinsics(rows[:, 16:], *self._size, "pushed poses")
-            self._now.keys = None
-        return self._go_on(rows)
+        return self._film(self._checked(camera, intrinsics))
+
+    def fly(self, c2w: Tensor, intrinsics: Tensor, together: int = 0) -> Iterator[Film]:
+        """`push` and `finish` of a whole path, a film for each chunk.
+
+        c2w, intrinsics  (n, 4, 4) and (n, 4), as for `push`
+        together         so many chunks belong together: at the end of each group all that was made has been given
+        Elsewhere in a group the session is up to a chunk ahead of its films: while one is used, a GPU makes the next.
+        """
+        rows = self._checked(c2w, intrinsics)
+        yield from films(self._made(rows), lambda: bool(together) and self._now.state.chunks % together == 0)
+        yield self.finish()
 
     def hold(self, keys: Iterable[str], frames: int = 1) -> Film:
         """Fly so many frames of 1/16 s with these keys held: letters of the dialect, or "w+d"; none: coast or stay.
@@ -141,7 +153,7 @@ class Session:
         for _ in range(frames):  # one by one, so that a chunk's moment holds the keys of its last pose
             poses.append(live.step(letters))
             now.keys = live
-            film.append(self._go_on(to_rows(torch.stack(poses), lens.expand(len(poses), 4))))
+            film.append(self._film(to_rows(torch.stack(poses), lens.expand(len(poses), 4))))
             poses = []
         return np.concatenate(film)
 
@@ -171,7 +183,7 @@ class Session:
         film = self._empty()
         while owed > len(film):
             stay = self._needed - self.poses_known
-            film = np.concatenate([film, self._go_on(self._now.track.rows[-1:].expand(stay, NUMBERS))])
+            film = np.concatenate([film, self._film(self._now.track.rows[-1:].expand(stay, NUMBERS))])
         return film[:owed]
 
     def snapshot(self, path: str | Path) -> dict[str, int]:
@@ -180,6 +192,7 @@ class Session:
         Returns the bytes of each part: `state`, and beside it what grows with the picture, `window` (exact memory of
         the frames in sight), `vae`, `refiner`; `words`, `track`, and `path`, 160 bytes for every frame flown.
         """
+        meet(self._device)
         tensors, facts = self._now.pack()
         tensors |= {"opening": self.opening.latent, "path": self._rows()}
         facts |= {"model": self._identity(), "opening": self.opening.prompt, "terms": asdict(self.terms)}
@@ -196,6 +209,7 @@ class Session:
         read: Reader | None = None,
         rewinds: int = 0,
         on_chunk: Callable[[Receipt], None] | None = None,
+        steps: Steps | None = None,
     ) -> Session:
         """Take up a flight where it was when `snapshot` was called, bit for bit. Chunks before cannot be taken back.
 
@@ -217,6 +231,7 @@ class Session:
             read=read,
             rewinds=rewinds,
             on_chunk=on_chunk,
+            steps=steps,
         )
         if facts["model"] != session._identity():
             raise InputError(
@@ -312,56 +327,73 @@ class Session:
         """How many pixel frames' poses must be known for the next chunk; latent frame 0 looks at poses 0 to 7."""
         return max(grid.frames(self._end, self._stride), self._stride)
 
-    def _go_on(self, rows: Tensor) -> Film:
+    def _checked(self, c2w: Tensor, intrinsics: Tensor) -> Tensor:
+        """Pushed poses as rows of a Track. Raises InputError where they are none."""
+        rows = to_rows(c2w, intrinsics)
+        if len(rows):
+            check_poses(c2w.detach().to("cpu", torch.float64), "pushed poses")
+            lens_of.check_intrinsics(rows[:, 16:], *self._size, "pushed poses")
+            self._now.keys = None
+        return rows
+
+    def _film(self, rows: Tensor) -> Film:
+        return np.concatenate([self._empty(), *films(self._made(rows))])
+
+    def _made(self, rows: Tensor) -> Iterator[Delivery]:
         """Take poses and lenses in, and make each chunk as soon as its last one is there."""
-        film = [self._empty()]
         while len(rows):
             news, rows = rows.tensor_split([self._needed - self.poses_known])
             self._now.track = self._now.track.extended(news)
             self._way.extend(news.numpy().copy())
             if self.poses_known == self._needed:
-                film.append(self._make())
-        return np.concatenate(film)
+                yield self._make()
 
     @torch.inference_mode()
-    def _make(self) -> Film:
-        """Denoise, refine and decode the next chunk."""
+    def _make(self) -> Delivery:
+        """Denoise, refine and decode the next chunk. On a GPU all of it has been asked for when this returns."""
         now, watch = self._now, Stopwatch(self._device)
         start, end, number = now.state.frames, self._end, now.state.chunks
         frames, poses = self.frames_made, range(now.track.before, now.track.known)
         _, channels, _, rows, columns = self._grid
         now.hear()
-        now.latents = sample_chunk(
-            self.model,
-            noise((1, channels, end - start, rows, columns), self.terms.seed, number).to(self._device),
-            self._conditioning(start, end),
-            now.state,
-            torch.tensor(self.terms.sigmas),
-            self.opening.latent if start == 0 else None,
-        )
-        watch.lap("model")
-        shown = now.latents
-        if now.refinement:
-            shown = now.refinement(now.latents)
-            watch.lap("refine")
-        video, now.vae = self.vae.decode_chunk(shown, now.vae)
-        film = to_film(video)
-        watch.lap("decode")
+        with watch.part("model"):
+            now.latents = sample_chunk(
+                self._steps,
+                noise((1, channels, end - start, rows, columns), self.terms.seed, number).to(self._device),
+                self._conditioning(start, end),
+                now.state,
+                torch.tensor(self.terms.sigmas),
+                self.opening.latent if start == 0 else None,
+            )
         now.track = now.track.since(
             self._stride * (end - 1)
         )  # the next chunk looks back at this one's last pose
+        made = range(frames, self.frames_made)
+
+        def arrived() -> None:
+            receipt = Receipt(
+                chunk=number,
+                frames=made,
+                poses=poses,
+                prompts=now.speech.shares(number),
+                seconds=watch.seconds(),
+            )
+            self.receipts.append(receipt)
+            if self.on_chunk:
+                self.on_chunk(receipt)
+
+        with ExitStack() as lanes:
+            shown = now.latents
+            if now.refinement:
+                lanes.enter_context(beside("refine", shown))
+                with watch.part("refine"):
+                    shown = now.refinement(shown)
+            lanes.enter_context(beside("decode", shown))
+            with watch.part("decode"):
+                video, now.vae = self.vae.decode_chunk(shown, now.vae)
+                delivery = Delivery(video, arrived)
         self._keep()
-        receipt = Receipt(
-            chunk=number,
-            frames=range(frames, self.frames_made),
-            poses=poses,
-            prompts=now.speech.shares(number),
-            seconds=watch.seconds(),
-        )
-        self.receipts.append(receipt)
-        if self.on_chunk:
-            self.on_chunk(receipt)
-        return film
+        return delivery
 
     def _conditioning(self, start: int, end: int) -> Conditioning:
         """All that the chunk's latent frames start .. end - 1 are told."""

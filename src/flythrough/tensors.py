@@ -1,11 +1,17 @@
-"""Shapes by name, seeded noise, and which numbers a machine computes with."""
+"""Shapes by name, tensors in nested values, seeded noise, and which numbers a machine computes with."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from flythrough.errors import InputError
+
+Nested = TypeVar("Nested")
 
 
 def dims(tensor: Tensor, names: str, **expected: int) -> tuple[int, ...]:
@@ -72,3 +78,26 @@ def dtype_named(name: str) -> torch.dtype:
     if name not in known:
         raise InputError(f"dtype is {name!r}; it must be {', '.join(known)}")
     return known[name]
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """All tensors in nested tuples, lists and dataclasses, in order."""
+    if isinstance(value, Tensor):
+        yield value
+    elif is_dataclass(value):
+        yield from tensors_in([getattr(value, field.name) for field in fields(value)])
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            yield from tensors_in(part)
+
+
+def with_tensors(value: Nested, tensors: Iterator[Tensor]) -> Nested:
+    """A copy of the same nesting that holds other tensors, in the order of `tensors_in`."""
+    if isinstance(value, Tensor):
+        return next(tensors)  # pyrefly: ignore[bad-return]
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {field.name: with_tensors(getattr(value, field.name), tensors) for field in fields(value)}
+        return replace(value, **parts)
+    if isinstance(value, (tuple, list)):
+        return type(value)(with_tensors(part, tensors) for part in value)  # pyrefly: ignore
+    return value

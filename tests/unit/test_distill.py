@@ -20,6 +20,7 @@ from flythrough.errors import InputError
 from flythrough.model.config import ModelConfig
 from flythrough.model.transformer import SanaWM
 from flythrough.presets import PRESETS
+from flythrough.sampling.graphs import Steps
 from flythrough.session import Opening, Session
 from flythrough.tensors import noise as session_noise
 from flythrough.text.base import Words
@@ -164,7 +165,7 @@ def test_a_rollout_is_the_flight_of_a_session() -> None:
         camera=camera[None],
         plucker=plucker[None],
     )
-    made = rollout(model, latents, noise, cond, torch.tensor(SIGMAS), (True,) * len(flown))
+    made = rollout(Steps(model), latents, noise, cond, torch.tensor(SIGMAS), (True,) * len(flown))
     assert len(flown) == 6
     torch.testing.assert_close(made, torch.cat(flown, dim=2), rtol=1e-4, atol=1e-4)
 
@@ -174,7 +175,7 @@ def test_all_chunks_at_once_after_a_past_make_what_the_stream_made(chunk: int, f
     model, batch = a_model(chunk=chunk), a_batch(frames=frames)
     noise, sigmas = torch.randn_like(batch.latents), torch.tensor(SIGMAS)
     own = tuple(index % 3 != 1 for index in range(frames // chunk))
-    past = rollout(model, batch.latents, noise, batch.cond, sigmas, own)
+    past = rollout(Steps(model), batch.latents, noise, batch.cond, sigmas, own)
     x, held = holding(noise, batch.latents)
     again = descend(model, past, x, batch.cond, sigmas, held)
     mine = torch.tensor(own).repeat_interleave(chunk)
@@ -388,6 +389,9 @@ class Bell(nn.Module):
 
     def new_state(self) -> None:
         return None
+
+    def embed(self, cond: Conditioning, _: None) -> Conditioning:
+        return cond
 
     def forward(self, x: Tensor, timestep: Tensor, cond: Conditioning, **options: Any) -> Tensor:
         sigma = (timestep / 1000).clamp(min=1e-6)[:, None, :, None, None]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from flythrough.clip import decoded
-from flythrough.film import films, to_film
+from flythrough.film import Delivery, films, to_film
 from flythrough.vae.ltx2 import LTX2VAE
 from flythrough.vae.ltx2_config import LTX2VAEConfig
 
@@ -23,18 +23,31 @@ def test_numbers_are_rounded_and_clamped() -> None:
     assert to_film(torch.zeros(1, 3, 0, 4, 6)).shape == (0, 4, 6, 3)
 
 
-def test_films_come_in_order_while_the_next_video_is_in_the_making() -> None:
-    videos, made = [torch.rand(1, 3, frames, 4, 6) * 2 - 1 for frames in (1, 8, 3)], 0
+def counted(videos: list[Tensor], counts: list[int]) -> Iterator[Delivery]:
+    """Deliveries; `counts` has how many have been begun, and how many have been taken."""
+    for video in videos:
+        counts[0] += 1
+        yield Delivery(video, lambda: counts.__setitem__(1, counts[1] + 1))
 
-    def making() -> Iterator[Tensor]:
-        nonlocal made
-        for made, video in enumerate(videos, 1):  # noqa: B007
-            yield video
 
-    for number, film in enumerate(films(making())):
-        assert made == min(number + 2, 3)
+def test_films_come_in_order_and_from_a_cpu_as_soon_as_they_are_made() -> None:
+    videos, counts = [torch.rand(1, 3, frames, 4, 6) * 2 - 1 for frames in (1, 8, 3)], [0, 0]
+    for number, film in enumerate(films(counted(videos, counts))):
+        assert counts == [number + 1, number + 1]
         np.testing.assert_array_equal(film, to_film(videos[number]))
+    assert counts == [3, 3]
     assert not list(films([]))
+
+
+@pytest.mark.gpu
+def test_while_a_film_is_used_a_gpu_makes_the_next_but_not_over_a_pause() -> None:
+    videos, counts = [torch.rand(1, 3, 8, 4, 6, device="cuda") for _ in range(5)], [0, 0]
+    begun = []
+    for film in films(counted(videos, counts), pause=lambda: counts[0] == 3):
+        assert len(film) == 8
+        begun.append(counts[0])
+    assert begun == [2, 3, 3, 5, 5]
+    assert counts == [5, 5]
 
 
 @pytest.mark.parametrize("causal", [True, False])
@@ -57,6 +70,8 @@ def test_a_clip_gives_as_many_pictures_as_were_asked_for(causal: bool) -> None:
 def test_films_from_a_gpu_are_those_from_a_cpu() -> None:
     videos = [torch.rand(1, 3, frames, 704, 1280) * 2.4 - 1.2 for frames in (1, 24, 24, 3, 24, 24)]
     with torch.inference_mode():
-        given = list(films(video.cuda() for video in videos))  # kept, so that memory used twice would show
+        given = list(
+            films(Delivery(video.cuda()) for video in videos)
+        )  # kept, so that memory used twice would show
     for film, video in zip(given, videos, strict=True):
         np.testing.assert_array_equal(film, to_film(video))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ class Timing:
 
 def measure(call: Callable[[], object], device: torch.device, repeat: int = 3) -> Timing:
     """Call once to warm up, then `repeat` times, waiting for the device each time."""
+    gc.collect()  # a model that was measured before may lie in a cycle, and would count
     begin = time.perf_counter()
     call()
     _wait(device)

@@ -89,7 +89,7 @@ def _rows(
         for who, timing in stage1.forwards(T, device, compiled=compiled, peers=beside):
             yield who, timing, f"a bidirectional forward, {clip}", work
     elif part == "stream":
-        for who, timing in stage1.streams(T, device, compiled=compiled):
+        for who, timing in stage1.streams(T, device):
             yield who, timing, f"all chunks of {clip}", stage1.TFLOP_A_STEP * 5 * ((T - 1) // 3)
     elif part == "refine":
         for who, timing in refine.clips(T, device, peers=beside):

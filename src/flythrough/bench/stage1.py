@@ -17,6 +17,7 @@ from flythrough.model.transformer import SanaWM
 from flythrough.presets import PRESETS
 from flythrough.randomness import random_module
 from flythrough.sampling.chunks import sample_chunk
+from flythrough.sampling.graphs import Steps
 
 ROWS, COLUMNS, TEXT = 22, 40, 300  # 704 x 1280 pixels
 TFLOP_121 = 1546  # of a forward over 121 latent frames, products counted once
@@ -69,23 +70,20 @@ def _forward(
 
 
 @torch.inference_mode()
-def streams(T: int, device: torch.device, *, compiled: bool) -> Iterator[tuple[str, Timing]]:
+def streams(T: int, device: torch.device) -> Iterator[tuple[str, Timing]]:
     """(who, timing) of the few-step stream over T latent frames: chunks of 3, the first of 4, batch 1."""
     plan = PRESETS["sana-wm-streaming"]
-    model = random_module(lambda: SanaWM(plan.model), device, torch.bfloat16)
+    steps = Steps(random_module(lambda: SanaWM(plan.model), device, torch.bfloat16))
     latents, _, cond = inputs(T, device)
     sigmas, chunk = plan.sampling.sigmas(), plan.model.chunk
 
     def stream() -> None:
-        state = model.new_state()
+        state = steps.model.new_state()
         for a, b in pairwise((0, *range(chunk + 1, T + 1, chunk))):
             first = latents[:, :, :1] if a == 0 else None
-            sample_chunk(model, latents[:, :, a:b], cond.frames(slice(a, b)), state, sigmas, first)
+            sample_chunk(steps, latents[:, :, a:b], cond.frames(slice(a, b)), state, sigmas, first)
 
     yield "flythrough", measure(stream, device, repeat=1)
-    if compiled:
-        compile_blocks(model)
-        yield "flythrough, blocks compiled", measure(stream, device, repeat=1)
 
 
 def peer(device: torch.device) -> Any:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from flythrough.camera.keys import Dialect, LiveKeys
 from flythrough.errors import InputError
+from flythrough.flight.lanes import beside
 from flythrough.flight.speech import Part, Speech
 from flythrough.flight.track import Track
 from flythrough.model.state import StreamState
@@ -67,7 +68,8 @@ class Moment:
             layer.text = None
         captions = None if self.heard is None else self.heard.refiner
         if self.refinement and words.refiner is not None and words.refiner is not captions:
-            self.refinement.say(words.refiner)
+            with beside("refine", words.refiner):
+                self.refinement.say(words.refiner)
         self.heard = words
 
     def pack(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

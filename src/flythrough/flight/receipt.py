@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import TypeAlias
 
 import torch
+
+Mark: TypeAlias = float | torch.cuda.Event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,29 +36,33 @@ class Receipt:
 
 
 class Stopwatch:
-    """Laps of work on a device. On a GPU the device keeps the time, and nothing waits for it before the end."""
+    """Parts of work on a device. On a GPU the device keeps the time, and nothing waits for it before the end."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._laps = [("", *self._now())]
+        self._parts: dict[str, tuple[Mark, Mark]] = {}
 
-    def lap(self, name: str) -> None:
-        """What was done since the last lap has this name."""
-        self._laps.append((name, *self._now()))
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """What the block does has this name."""
+        begin = self._now()
+        yield
+        self._parts[name] = begin, self._now()
 
     def seconds(self) -> dict[str, float]:
-        """Seconds of every lap; waits until the last one has ended."""
-        last = self._laps[-1][2]
-        if last is not None:
-            last.synchronize()
-        found: dict[str, float] = {}
-        for (_, begun, begin), (name, ended, end) in pairwise(self._laps):
-            found[name] = ended - begun if begin is None or end is None else begin.elapsed_time(end) / 1000
+        """Seconds of every part; waits until they have ended."""
+        found = {}
+        for name, (begin, end) in self._parts.items():
+            if isinstance(begin, float) or isinstance(end, float):
+                found[name] = float(end) - float(begin)  # pyrefly: ignore[bad-argument-type]
+            else:
+                end.synchronize()
+                found[name] = begin.elapsed_time(end) / 1000
         return found
 
-    def _now(self) -> tuple[float, torch.cuda.Event | None]:
+    def _now(self) -> Mark:
         if self._device.type != "cuda":
-            return time.perf_counter(), None
+            return time.perf_counter()
         event = torch.cuda.Event(enable_timing=True)
         event.record(torch.cuda.current_stream(self._device))
-        return 0.0, event
+        return event

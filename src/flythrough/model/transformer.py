@@ -57,7 +57,7 @@ class SanaWM(nn.Module):
         self,
         latents: Tensor,
         timestep: Tensor,
-        cond: Conditioning,
+        cond: Conditioning | Embedded,
         *,
         bounds: tuple[int, ...] | None = None,
         state: StreamState | None = None,
@@ -68,6 +68,7 @@ class SanaWM(nn.Module):
         """The velocity noise - x0, (B, C, T, H, W) in float32.
 
         latents   (B, C, T, H, W); timestep (B, T), 0 to 1000, one a latent frame
+        cond      of these frames; what `embed` has made of it serves several calls
         bounds    chunk borders 0 = b0 < b1 < ... = T; without them all frames see each other
         state     of `new_state`: go on where the last call that saved has stopped; save=True keeps this call's frames
         teacher   the batch is [clean | noisy]: see Timeline
@@ -76,12 +77,9 @@ class SanaWM(nn.Module):
         """
         B, _, T, rows, columns = dims(latents, "B C T H W", C=self.config.latent_channels)
         dims(timestep, "B T", B=B, T=T)
-        dims(cond.camera, "B T numbers", B=B, T=T, numbers=20)
-        dims(cond.plucker, "B C T H W", B=B, C=self.config.plucker_channels, T=T, H=rows, W=columns)
+        embedded = self.embed(cond, state, numbers) if isinstance(cond, Conditioning) else cond
+        dims(embedded.plucker, "B T S C", B=B, T=T, S=rows * columns)
         timeline = Timeline(_checked(bounds, T), first_chunk=state.chunks if state else 0, teacher=teacher)
-        if numbers is None:
-            numbers = torch.arange(T, device=latents.device) + (state.frames if state else 0)
-        embedded = self._embed(cond, numbers, state)
         x = self.x_embedder(latents)
         time = self.t_embedder(timestep)
         time6 = self.t_block(time).unflatten(-1, (6, -1))  # (B, T, 6, C)
@@ -120,11 +118,20 @@ class SanaWM(nn.Module):
         """A stream that has not begun."""
         return StreamState([LayerState() for _ in self.blocks], self.config.window, self.config.sink)
 
-    def _embed(self, cond: Conditioning, numbers: Tensor, state: StreamState | None) -> Embedded:
+    def embed(
+        self, cond: Conditioning, state: StreamState | None = None, numbers: Tensor | None = None
+    ) -> Embedded:
+        """What `forward` makes of T latent frames' conditioning before anything else; the noise has no part in it.
+
+        state, numbers  as there; raises InputError where shapes do not fit together
+        """
+        B, _, T, rows, columns = dims(cond.plucker, "B C T H W", C=self.config.plucker_channels)
+        dims(cond.camera, "B T numbers", B=B, T=T, numbers=20)
+        if numbers is None:
+            numbers = torch.arange(T, device=cond.camera.device) + (state.frames if state else 0)
         kept = state.embedded if state else {}
         if "text" not in kept:
             kept["text"] = self.attention_y_norm(self.y_embedder(cond.text))
-        rows, columns = cond.plucker.shape[-2:]
         with torch.autocast(cond.camera.device.type, enabled=False):
             at = positions(cond.camera, numbers, rows, columns, self.config.head_dim)
         plucker = self.plucker_embedder(cond.plucker)

@@ -17,12 +17,13 @@ from flythrough import flow
 from flythrough.conditioning import Conditioning
 from flythrough.model.transformer import SanaWM
 from flythrough.sampling.chunks import sample_chunk
+from flythrough.sampling.graphs import Steps
 from flythrough.train.data import bf16
 
 
 @torch.no_grad()
 def rollout(
-    model: SanaWM, latents: Tensor, noise: Tensor, cond: Conditioning, sigmas: Tensor, own: tuple[bool, ...]
+    steps: Steps, latents: Tensor, noise: Tensor, cond: Conditioning, sigmas: Tensor, own: tuple[bool, ...]
 ) -> Tensor:
     """Fly: the chunks in `own` are sampled, the others are shown as they truly are.
 
@@ -32,13 +33,14 @@ def rollout(
     own      a flag for each of the T / model.config.chunk chunks
     Returns what the stream remembers, (B, C, T, h, w); the first frame is always the true one.
     """
+    model = steps.model
     state, chunk, parts = model.new_state(), model.config.chunk, []
     with bf16(latents.device):
         for mine, group in groupby(range(len(own)), key=own.__getitem__):
             starts = [chunk * number for number in group]
             for t in starts if mine else []:
                 now, first = slice(t, t + chunk), latents[:, :, :1] if t == 0 else None
-                parts.append(sample_chunk(model, noise[:, :, now], cond.frames(now), state, sigmas, first))
+                parts.append(sample_chunk(steps, noise[:, :, now], cond.frames(now), state, sigmas, first))
             if not mine:
                 run = slice(starts[0], starts[-1] + chunk)
                 parts.append(latents[:, :, run])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from flythrough.compile import compile_blocks
 from flythrough.conditioning import CameraEncoding, Conditioning
 from flythrough.model.transformer import SanaWM
+from flythrough.sampling.graphs import Steps
 from flythrough.text.base import TextEncoder
 from flythrough.train.data import (
     ClipBatch,
@@ -67,6 +68,7 @@ class DistillStage(ABC, Generic[Config]):
         self.flights = [Flights(flights, self._encode, device) for flights in config.flights]
         self.schedules = [torch.tensor(sigmas, device=device) for sigmas in config.schedules]
         self._step = 0
+        self._steps: dict[SanaWM, Steps] = {}  # of every player
         self._no_words = tuple(part.to(device) for part in text.encode([""]))
         truth = held_out(config.held_out, device, config.held_out_worlds)
         self._film = truth.video[: config.filmed].clone()
@@ -130,7 +132,8 @@ class DistillStage(ABC, Generic[Config]):
         """See rollout; by default the whole flight is the model's."""
         chunks = batch.latents.shape[2] // model.config.chunk
         with torch.compiler.set_stance("force_eager"):
-            return rollout(model, batch.latents, noise, batch.cond, sigmas, own or (True,) * chunks)
+            steps = self._steps.setdefault(model, Steps(model))
+            return rollout(steps, batch.latents, noise, batch.cond, sigmas, own or (True,) * chunks)
 
     def any_schedule(self) -> Tensor:
         """That of the most steps, with which one flies, more often than the others."""
