@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ def load_image(path: str | Path) -> Picture:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked below
             _check_size(path, *image.size)
             image = ImageOps.exif_transpose(image)
-            return np.array(_opaque(image))
+            return np.array(opaque(image))
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such picture") from None
     except Image.DecompressionBombError:
@@ -42,7 +43,7 @@ def load_image(path: str | Path) -> Picture:
         raise InputError(f"{path}: it cannot be read as a picture ({line(error)})") from None
 
 
-def exif_fov_deg(path: str | Path) -> float | None:
+def exif_fov_deg(path: str | Path | BinaryIO) -> float | None:
     """The field of view along the longer side that a photograph's EXIF states, in degrees; None where it does not.
 
     From the focal length on 35 mm film, whose frame's diagonal is 43.27 mm, or else from the focal length and the
@@ -139,7 +140,8 @@ def _check_size(path: Path, width: int, height: int) -> None:
         )
 
 
-def _opaque(image: Image.Image) -> Image.Image:
+def opaque(image: Image.Image) -> Image.Image:
+    """As RGB: transparency over white, 16 bits scaled down."""
     if image.mode.startswith(("I", "F")):  # 16 bits a pixel, which `convert` would cut off at 255
         values = np.asarray(image, dtype=np.float64)
         return Image.fromarray((values / max(values.max(), 255) * 255).astype(np.uint8)).convert("RGB")
