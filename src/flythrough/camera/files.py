@@ -99,6 +99,11 @@ def read_any(values: Any) -> Tensor:
     return as_tensor(values, "intrinsics")
 
 
+def names_file(text: str) -> bool:
+    """Whether a camera's text would be read as a file's name."""
+    return Path(text.strip()).suffix.lower() in SUFFIXES
+
+
 def check_exists(path: Path) -> None:
     """Raise InputError for a file that is not there, naming those that are."""
     if path.is_file():

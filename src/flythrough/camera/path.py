@@ -176,7 +176,7 @@ class CameraPath:
         if not FOV_LOW <= fov_deg <= FOV_HIGH:
             raise InputError(f"fov_deg is {fov_deg:g}; expected {FOV_LOW:g} to {FOV_HIGH:g} degrees")
         text = text.strip()
-        if Path(text).suffix.lower() in files.SUFFIXES:
+        if files.names_file(text):
             path = cls.load(
                 text, intrinsics=intrinsics, fov_deg=fov_deg, height=height, width=width, fps=fps
             ).fitted(height, width)
@@ -185,6 +185,38 @@ class CameraPath:
             k = lens.from_fov(fov_deg, height, width) if intrinsics is None else files.read_any(intrinsics)
             path = cls(c2w, lens.expand(k, len(c2w)), height, width, fps)
         return path.take(slice(frames))
+
+    @classmethod
+    def from_dict(
+        cls,
+        given: dict[str, Any],
+        source: str = "camera path",
+        *,
+        intrinsics: Any = None,
+        fov_deg: float = FOV_DEG,
+        height: int = HEIGHT,
+        width: int = WIDTH,
+        fps: float = FPS,
+    ) -> CameraPath:
+        """What `load` makes of a JSON file's object: poses ("c2w"), keyframes or a recorded drive. Opens no file.
+
+        source  what messages call it
+        """
+        given = {"height": height, "width": width, "fps": fps} | given
+        if given.get("format") == files.DRIVE:
+            drive = Drive.from_dict(given, source)
+            return cls._driven(drive, fov_deg if intrinsics is None else intrinsics, source)
+        height, width, fps = files.numbers(given, source)
+        if "keyframes" in given:
+            return cls._from_keyframes(given, fov_deg, height, width, fps, source)
+        c2w = files.as_tensor(given["c2w"], source)
+        check_poses(c2w, source)
+        k = given.get("intrinsics") if intrinsics is None else intrinsics
+        if k is None:
+            k = lens.from_fov(fov_deg, height, width)
+        k = lens.expand(files.as_tensor(k, source), len(c2w), source)
+        lens.check_intrinsics(k, height, width, source)
+        return cls(c2w, k, height, width, fps)
 
     @classmethod
     def load(
@@ -204,32 +236,24 @@ class CameraPath:
         """
         path = Path(path)
         files.check_exists(path)
-        given: dict[str, Any] = {"height": height, "width": width, "fps": fps}
         suffix = path.suffix.lower()
         if suffix == ".json":
-            given |= files.read_json(path)
-            if given.get("format") == files.DRIVE:
-                drive = Drive.from_dict(given, path.name)
-                return cls._driven(drive, fov_deg if intrinsics is None else intrinsics, path.name)
+            given = files.read_json(path)
         elif suffix == ".npz":
-            given |= files.read_npz(path)
+            given = files.read_npz(path)
         elif suffix == ".npy":
-            given["c2w"] = files.read_array(path)
+            given = {"c2w": files.read_array(path)}
         else:
             raise InputError(f"{path}: a camera path is one of {', '.join(files.SUFFIXES)}")
-        height, width, fps = files.numbers(given, path.name)
-        if "keyframes" in given:
-            return cls._from_keyframes(given, fov_deg, height, width, fps, path.name)
-        c2w = files.as_tensor(given["c2w"], path.name)
-        check_poses(c2w, path.name)
-        k = given.get("intrinsics")
-        if intrinsics is not None:
-            k = files.read_any(intrinsics)
-        if k is None:
-            k = lens.from_fov(fov_deg, height, width)
-        k = lens.expand(files.as_tensor(k, path.name), len(c2w), path.name)
-        lens.check_intrinsics(k, height, width, path.name)
-        return cls(c2w, k, height, width, fps)
+        return cls.from_dict(
+            given,
+            path.name,
+            intrinsics=None if intrinsics is None else files.read_any(intrinsics),
+            fov_deg=fov_deg,
+            height=height,
+            width=width,
+            fps=fps,
+        )
 
     @classmethod
     def _driven(cls, drive: Drive, view: Any, source: str) -> CameraPath:
