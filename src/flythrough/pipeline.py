@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -32,6 +32,9 @@ from flythrough.vae.ltx2 import LTX2VAE
 from flythrough.vae.ltx2_config import LTX2VAEConfig
 from flythrough.vae.mini import MiniVAE
 from flythrough.words import MiniReader, RandomReader
+
+if TYPE_CHECKING:
+    from flythrough.worlds.world import World
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it, of how much
 
@@ -284,12 +287,17 @@ class Pipeline:
 def first_frame(shot: Shot, height: int, width: int) -> Picture:
     """The first view of a rendered world that fits the prompt, through the lens of the shot's first frame."""
     from flythrough.worlds.captions import matching_seed
-    from flythrough.worlds.render import prepare, render
     from flythrough.worlds.world import World
 
     seed, kind = matching_seed(shot.prompt)
-    world = World.from_seed(seed, kind=kind)
-    path = shot.camera.fitted(height, width).take(slice(1)).placed(world.start())
+    return first_view(World.from_seed(seed, kind=kind), shot.camera, height, width)
+
+
+def first_view(world: World, camera: CameraPath, height: int, width: int) -> Picture:
+    """A world's first view (height, width, 3), through the lens of the camera's first frame."""
+    from flythrough.worlds.render import prepare, render
+
+    path = camera.fitted(height, width).take(slice(1)).placed(world.start())
     points = path.positions.float()
     scene = prepare(world.mesh(points), world.light, points)
     return render(scene, path.c2w, path.intrinsics, height, width, supersample=3).rgb[0, 0].numpy()

@@ -252,7 +252,7 @@ class Session:
         What was said or pushed since is forgotten: go on with the pose of pixel frame `poses_known`.
         Raises InputError beyond the start, and beyond the `rewinds` that the session keeps.
         """
-        most = len(self._moments) - 1 if self._rewinds else 0
+        most = self.rewindable
         if not 1 <= chunks <= most:
             hint = (
                 f"it can take back {most}" if most else "it keeps none; open it with rewinds=8, for instance"
@@ -280,6 +280,17 @@ class Session:
         if not self._way:
             raise InputError("the flight has no poses yet; push some first")
         return CameraPath(*from_rows(self._rows()), *self._size, self.terms.fps)
+
+    def where(self, frames: range) -> Tensor:
+        """c2w (n, 4, 4) of pixel frames whose poses are known, the last hour's at most."""
+        shift = len(self._way) - self.poses_known
+        rows = [self._way[shift + frame] for frame in frames]
+        return from_rows(torch.from_numpy(np.stack(rows)))[0]
+
+    @property
+    def rewindable(self) -> int:
+        """How many chunks `rewind` can take back now."""
+        return len(self._moments) - 1 if self._rewinds else 0
 
     @property
     def prompt(self) -> str:

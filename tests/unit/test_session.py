@@ -363,3 +363,16 @@ def test_a_refined_chunk_says_how_long_refining_took() -> None:
     (receipt,) = flight.receipts
     assert set(receipt.seconds) == {"model", "refine", "decode"}
     assert receipt.total_s == sum(receipt.seconds.values())
+
+
+def test_a_session_says_where_its_camera_is_and_how_far_back_it_can_go() -> None:
+    flight = session(rewinds=2)
+    way = path(41)
+    for poses, lenses in zip(way.c2w.split(8), way.intrinsics.split(8), strict=True):
+        flight.push(poses, lenses)
+    assert torch.equal(flight.where(range(30, 38)), way.c2w[30:38])
+    assert flight.rewindable == 2
+    flight.rewind(1)
+    assert flight.rewindable == 1
+    assert torch.equal(flight.where(range(20, flight.poses_known)), way.c2w[20 : flight.poses_known])
+    assert session().rewindable == 0
