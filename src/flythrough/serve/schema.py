@@ -57,6 +57,7 @@ class PosePath(Strict):
 
     c2w: Annotated[list[Matrix], Field(min_length=1, max_length=MOST_FRAMES + 1)]
     intrinsics: Numbers4 | Annotated[list[Numbers4], Field(max_length=MOST_FRAMES + 1)] | None = None
+    fov_deg: Number | None = None
     width: Side | None = None
     height: Side | None = None
     fps: Fps = 16.0
@@ -83,6 +84,8 @@ class VideoRequest(Strict):
     fov_deg     horizontal; by default what the picture's EXIF says, else 70
     input_reference  the first frame: an upload, or a data: URI of PNG, JPEG or WebP. Never a path, never a URL.
     world       or a rendered world; with neither, one that fits the prompt
+    lens        fx fy cx cy in pixels of the video, of keys and presets; poses and keyframes have their own
+    translation_speed, rotation_speed_deg, pitch_limit_deg  of keys: metres and degrees a frame, as SGLang has them
     num_frames  or seconds: how many frames a preset flies; of keys, keyframes and poses the first so many are taken
     size        "WxH"; only the model's own is possible
     seed        the same one gives the same video; left out, it is drawn
@@ -92,7 +95,11 @@ class VideoRequest(Strict):
     model: Annotated[str, Field(max_length=200)] | None = None
     camera: Camera | None = None
     keys: str = "flythrough"
+    translation_speed: Number | None = None
+    rotation_speed_deg: Number | None = None
+    pitch_limit_deg: Number | None = None
     fov_deg: Number | None = None
+    lens: Numbers4 | None = None
     input_reference: str | None = None
     world: WorldRef | None = None
     negative_prompt: Prompt = ""
