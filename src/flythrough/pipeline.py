@@ -94,6 +94,7 @@ class Pipeline:
         parameters.load(vae, folder / "vae.safetensors")
         vae.to(memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]
         read = MiniReader(text_folder, where)
+        read.load()
         return cls(
             str(model),
             plan,

@@ -17,18 +17,22 @@ STAGE1_TOKENS, REFINER_TOKENS = 300, 1024
 
 
 class MiniReader:
-    """mini's words: one small encoder, loaded when first asked."""
+    """mini's words: one small encoder, loaded when first asked, or before."""
 
     def __init__(self, folder: Path | None, device: torch.device) -> None:
         self._folder, self._device = folder, device
         self._encoder: TextEncoder | None = None
 
-    def __call__(self, prompt: str, negative: str = "") -> Words:
+    def load(self) -> TextEncoder:
+        """So that nobody waits for it later. Raises InputError where its files are missing."""
         if self._encoder is None:
             from flythrough.text.mini import MiniText
 
             self._encoder = MiniText(folder=self._folder, device=self._device)
-        text, mask = self._encoder.encode([prompt])
+        return self._encoder
+
+    def __call__(self, prompt: str, negative: str = "") -> Words:
+        text, mask = self.load().encode([prompt])
         return Words(text=text.to(self._device), text_mask=mask.to(self._device))
 
 
