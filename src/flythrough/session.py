@@ -281,11 +281,11 @@ class Session:
             raise InputError("the flight has no poses yet; push some first")
         return CameraPath(*from_rows(self._rows()), *self._size, self.terms.fps)
 
-    def where(self, frames: range) -> Tensor:
-        """c2w (n, 4, 4) of pixel frames whose poses are known, the last hour's at most."""
+    def where(self, frames: range) -> CameraPath:
+        """The poses and lenses of some pixel frames that have been pushed, of a longer flight the last hour's."""
         shift = len(self._way) - self.poses_known
-        rows = [self._way[shift + frame] for frame in frames]
-        return from_rows(torch.from_numpy(np.stack(rows)))[0]
+        rows = torch.from_numpy(np.stack([self._way[shift + frame] for frame in frames]))
+        return CameraPath(*from_rows(rows), *self._size, self.terms.fps)
 
     @property
     def rewindable(self) -> int:

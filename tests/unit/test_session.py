@@ -370,9 +370,9 @@ def test_a_session_says_where_its_camera_is_and_how_far_back_it_can_go() -> None
     way = path(41)
     for poses, lenses in zip(way.c2w.split(8), way.intrinsics.split(8), strict=True):
         flight.push(poses, lenses)
-    assert torch.equal(flight.where(range(30, 38)), way.c2w[30:38])
+    assert torch.equal(flight.where(range(30, 38)).c2w, way.c2w[30:38])
     assert flight.rewindable == 2
     flight.rewind(1)
     assert flight.rewindable == 1
-    assert torch.equal(flight.where(range(20, flight.poses_known)), way.c2w[20 : flight.poses_known])
+    assert torch.equal(flight.where(range(20, flight.poses_known)).intrinsics, way.intrinsics[20 : flight.poses_known])
     assert session().rewindable == 0

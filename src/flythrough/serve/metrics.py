@@ -40,5 +40,11 @@ class Metrics:
         self.listeners = Gauge("event_listeners", "Open event streams.", **own)
         self.models = Gauge("model_bytes", "Weights in memory.", ["model"], **own)
 
+    def turn(self, by: str, frames: int, waited_s: float, made_s: float) -> None:
+        """Count a turn on the device, of a job or live."""
+        self.frames.labels(by).inc(frames)
+        self.waited.labels(by).observe(waited_s)
+        self.chunk.labels(by).observe(made_s)
+
     def text(self) -> bytes:
         return generate_latest(self.registry)

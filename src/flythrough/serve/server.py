@@ -10,17 +10,18 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from flythrough.serve.events import Events
+from flythrough.serve.flights import Flights, LiveLimits
 from flythrough.serve.jobs import Jobs
 from flythrough.serve.metrics import Metrics
 from flythrough.serve.models import Models
-from flythrough.serve.settings import Settings
+from flythrough.serve.settings import MIB, Settings
 from flythrough.serve.store import Store
 from flythrough.serve.turns import Turns
 
 
 @dataclass
 class Server:
-    """The parts of a running server. sessions: how many live flights there are, set by the live part."""
+    """The parts of a running server."""
 
     settings: Settings
     models: Models
@@ -29,7 +30,7 @@ class Server:
     events: Events
     metrics: Metrics
     jobs: Jobs
-    sessions: int = 0
+    flights: Flights
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -40,7 +41,20 @@ class Server:
         turns, events, metrics = Turns(), Events(), Metrics()
         store = Store(settings.data / "jobs.sqlite")
         jobs = Jobs(settings, store, models, turns, events, metrics)
-        return cls(settings, models, turns, store, events, metrics, jobs)
+        flights = Flights(
+            models=models,
+            turns=turns,
+            folder=settings.flights,
+            limits=LiveLimits(
+                flights=settings.sessions,
+                kept=settings.kept_sessions,
+                idle_s=settings.idle_s,
+                first_frame_bytes=settings.upload_bytes - MIB,
+                pixels=settings.pixels,
+            ),
+            on_chunk=lambda frames, waited_s, made_s: metrics.turn("live", frames, waited_s, made_s),
+        )
+        return cls(settings, models, turns, store, events, metrics, jobs, flights)
 
 
 def _server(connection: HTTPConnection) -> Server:

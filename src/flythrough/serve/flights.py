@@ -1,0 +1,577 @@
+"""Live flights of a server: opened, flown in turns, put away when nobody is there, and brought back.
+
+A flight in memory is a `Session`, touched by one thread at a time. Its socket comes and goes; a while after it has
+gone, the flight is written to disk and leaves the memory, and an `Init` with its name brings it back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from flythrough.camera.keys import Dialect, named
+from flythrough.camera.path import FOV_DEG, CameraPath
+from flythrough.errors import InputError
+from flythrough.flight.snapshot import read_snapshot
+from flythrough.flight.track import from_rows
+from flythrough.media import Film, Picture
+from flythrough.pipeline import first_view
+from flythrough.presets import Preset
+from flythrough.serve.controls import Controls, Flown, Heard
+from flythrough.serve.hangar import Facts, FlightInfo, Hangar, new_id
+from flythrough.serve.models import Models
+from flythrough.serve.pictures import decode, from_data_uri
+from flythrough.serve.realtime import Conditions, Init, Rejected
+from flythrough.serve.turns import Turns
+from flythrough.session import Session
+from flythrough.shot import Shot
+
+log = logging.getLogger("flythrough.serve")
+T = TypeVar("T")
+MIB = 2**20
+BUSY_S = 1.0  # that a newcomer waits for a place, as at the peer's
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveLimits:
+    """What live flights may take.
+
+    flights      in memory at a time; connections: sockets, with those that wait for one
+    kept         on disk; beyond it those go that were not used for the longest time
+    idle_s       after which a flight without a socket goes to disk
+    save_s       after which one that is flown is written too
+    first_frame_bytes, pixels  of an uploaded first frame
+    init_s       in which a client must have said what it wants; stall_s: in which it must read what it is sent
+    """
+
+    flights: int = 4
+    connections: int = 32
+    kept: int = 64
+    idle_s: float = 120.0
+    save_s: float = 60.0
+    first_frame_bytes: int = 20 * MIB
+    pixels: int = 50_000_000
+    init_s: float = 30.0
+    stall_s: float = 60.0
+
+    @property
+    def message_bytes(self) -> int:
+        """The longest message of a client's."""
+        return self.first_frame_bytes + MIB
+
+
+class Client(Protocol):
+    """Whoever sits in a flight."""
+
+    paused: bool
+
+    def leave(self, code: int, reason: str) -> None:
+        """Make room, soon."""
+
+
+@dataclass
+class Flight:
+    """One flight, in memory or on disk. place: whether it takes one of those in memory."""
+
+    facts: Facts
+    session: Session | None = None
+    controls: Controls | None = None
+    client: Client | None = None
+    place: bool = False
+    changed: bool = True  # since it was written last
+    kept: bool = False  # whether it was ever written
+    saved_at: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # whoever works on the session
+    door: asyncio.Lock = field(default_factory=asyncio.Lock)  # whoever comes or goes
+    held: ExitStack = field(default_factory=ExitStack)  # the model stays as long as the flight
+
+    @property
+    def id(self) -> str:
+        return self.facts.id
+
+    @property
+    def at(self) -> Session:
+        """The session of a flight in memory."""
+        assert self.session is not None
+        return self.session
+
+    @property
+    def steering(self) -> Controls:
+        """The controls of a flight in memory."""
+        assert self.controls is not None
+        return self.controls
+
+    def noted(self) -> Facts:
+        """The facts as they are now."""
+        if self.session is not None:
+            now = {
+                "frames_made": self.at.frames_made,
+                "poses_known": self.at.poses_known,
+                "prompt": self.at.prompt,
+            }
+            self.facts = self.facts.model_copy(update=now)
+        return self.facts
+
+    def used(self) -> None:
+        self.facts.last_used_at = time.time()
+
+    @property
+    def wanted(self) -> int:
+        """Frames that the camera must move on by for the next chunk to be whole."""
+        session = self.at
+        return max(1, max(session.frames_made, 1) + session.chunk_frames - max(session.poses_known, 1))
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next chunk can be told where to go."""
+        return self.steering.ready(self.wanted + (self.at.poses_known == 0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What one turn has made; begun: by the monotonic clock, when the turn had come."""
+
+    film: Film
+    first: int
+    poses: np.ndarray
+    heard: Heard
+    begun: float
+    prompt_share: float
+
+
+class Flights:
+    """All of them. Methods without `async` are quick; work on sessions is done in threads of its own."""
+
+    def __init__(
+        self,
+        *,
+        models: Models,
+        turns: Turns,
+        folder: Path,
+        limits: LiveLimits | None = None,
+        on_chunk: Callable[[int, float, float], None] = lambda *_: None,
+    ) -> None:
+        """folder: for flights at rest; on_chunk(frames, waited_s, made_s) is called in any thread."""
+        self.models, self.turns, self.on_chunk = models, turns, on_chunk
+        self.limits = limits or LiveLimits()
+        self._hangar = Hangar(folder)
+        self._all = {facts.id: Flight(facts, kept=True) for facts in self._hangar.all()}
+        self._pilots = ThreadPoolExecutor(self.limits.flights + 2, "flight")
+        self.packers = ThreadPoolExecutor(2, "frames")
+        self._janitor: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.closing = False
+        self.sockets = 0
+
+    async def start(self) -> None:
+        """Begin to put idle flights away."""
+        self._janitor = asyncio.create_task(self._tidy())
+
+    async def close(self) -> None:
+        """Ask everybody to leave, and write every flight to disk."""
+        self.closing = True
+        if self._janitor is not None:
+            self._janitor.cancel()
+        for flight in self._all.values():
+            if flight.client is not None:
+                flight.client.leave(1012, "the server is going down")
+        deadline = time.monotonic() + 5
+        while any(flight.client for flight in self._all.values()) and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        for flight in list(self._all.values()):
+            if flight.session is not None:
+                await self._park(flight)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for pool in (self._pilots, self.packers):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def figures(self) -> dict[str, int]:
+        """For /metrics and /v1/ps."""
+        flights = self._all.values()
+        return {
+            "flying": sum(flight.client is not None for flight in flights),
+            "in_memory": sum(flight.place for flight in flights),
+            "stored": sum(not flight.place for flight in flights),
+        }
+
+    def listed(self) -> list[FlightInfo]:
+        """The one used last first."""
+        flights = sorted(self._all.values(), key=lambda flight: -flight.facts.last_used_at)
+        return [self.info(flight) for flight in flights]
+
+    def info(self, flight: Flight) -> FlightInfo:
+        """A flight for a list of them."""
+        state = "stored" if flight.session is None else "idle"
+        if flight.client is not None:
+            state = "paused" if flight.client.paused else "flying"
+        facts = flight.noted()
+        return FlightInfo(
+            **facts.model_dump(),
+            state=state,  # pyrefly: ignore[bad-argument-type]
+            seconds=round(facts.frames_made / facts.fps, 3),
+            bytes=self._hangar.bytes(flight.id),
+        )
+
+    def get(self, id: str) -> Flight:
+        """Raises Rejected where there is none."""
+        flight = self._all.get(id)
+        if flight is None:
+            raise Rejected(f"there is no flight {id!r}", "not_found", "session")
+        return flight
+
+    async def board(self, init: Init, client: Client) -> Flight:
+        """A new flight, or the one that init names, with this client in it. Raises Rejected or InputError."""
+        return await (self._open(init, client) if init.session is None else self._enter(init.session, client))
+
+    def left(self, flight: Flight, client: Client) -> None:
+        """The client is gone; the flight is saved and waits."""
+        if flight.client is not client:
+            return
+        flight.client = None
+        flight.used()
+        if flight.controls is not None:
+            flight.controls.let_go()
+        if not self.closing:
+            self._soon(self.save(flight))
+
+    async def work(self, flight: Flight, do: Callable[..., T], *args: Any) -> T:
+        """Do something with a flight's session in a thread, when nobody else does; to its end even if cancelled."""
+        async with flight.lock:
+            future = asyncio.get_running_loop().run_in_executor(self._pilots, do, *args)
+            try:
+                return await asyncio.shield(future)
+            except asyncio.CancelledError:
+                await asyncio.wait([future])
+                raise
+
+    def make(self, flight: Flight) -> Made:
+        """The next chunk, in this thread, when it is the flight's turn."""
+        asked = time.monotonic()
+        with self.turns.take(flight.id):
+            begun, session = time.monotonic(), flight.at
+            pieces, heard = flight.steering.take(flight.wanted, session.poses_known == 0, _lens(session))
+            flight.changed = True
+            first, films = session.frames_made, []
+            for piece in pieces:
+                if isinstance(piece, Flown):
+                    films.append(session.push(piece.c2w, piece.intrinsics))
+                else:
+                    films.append(session.hold(piece.keys, piece.frames))
+        film = np.concatenate(films)
+        self.on_chunk(len(film), begun - asked, time.monotonic() - begun)
+        poses = session.where(range(first, first + len(film))).c2w.flatten(1).numpy()
+        share = session.receipts[-1].prompts[-1][1] if session.receipts else 1.0
+        return Made(film=film, first=first, poses=poses, heard=heard, begun=begun, prompt_share=share)
+
+    async def say(self, flight: Flight, prompt: str, over: int) -> int:
+        """Change the prompt; the chunk that hears of it first."""
+
+        def said() -> int:
+            with self.turns.take(flight.id):
+                flight.changed = True
+                flight.at.say(prompt, over)
+                return flight.at.chunks_made
+
+        return await self.work(flight, said)
+
+    async def rewind(self, flight: Flight, chunks: int) -> None:
+        """Go back; nothing is held any more. Raises InputError beyond what the flight keeps."""
+        await self.work(flight, flight.at.rewind, chunks)
+        flight.changed = True
+        flight.steering.let_go()
+
+    async def fork(self, flight: Flight) -> Flight:
+        """A second flight from here. Raises Rejected where there is no place for it."""
+        now = time.time()
+        facts = flight.noted().model_copy(
+            update={"id": new_id(), "created_at": now, "last_used_at": now, "forked_from": flight.id}
+        )
+        other = await self._place(Flight(facts))
+        try:
+            other.held.enter_context(self.models.using(facts.model))
+            other.session = await self.work(flight, flight.at.fork)
+        except BaseException:
+            self._forget(other)
+            raise
+        other.controls = Controls(other.at.terms.keys, facts.height, facts.width)
+        other.noted()
+        self._soon(self.save(other))
+        return other
+
+    async def save(self, flight: Flight) -> None:
+        """Write a flight to disk, if anything has happened since it was written last. Raises InputError or OSError."""
+
+        def written() -> None:
+            if flight.session is not None and flight.changed:
+                with self.turns.take(flight.id):
+                    self._hangar.keep(flight.session, flight.noted())
+                flight.changed, flight.kept = False, True
+            flight.saved_at = time.monotonic()
+
+        await self.work(flight, written)
+
+    async def delete(self, id: str) -> None:
+        """Whoever is in it is put out. Raises Rejected where there is none."""
+        flight = self.get(id)
+        async with flight.door:
+            await self._emptied(flight, 4004, "the flight was deleted")
+            async with flight.lock:
+                self._forget(flight)
+                self._hangar.remove(id)
+
+    async def path(self, flight: Flight) -> CameraPath:
+        """Where it has been, without bringing it back. Raises InputError where it has not been anywhere."""
+
+        def read() -> CameraPath:
+            if flight.session is not None:
+                return flight.session.path
+            tensors, _ = read_snapshot(self._hangar.snapshot(flight.id))
+            rows, facts = tensors["path"], flight.facts
+            if not len(rows):
+                raise InputError("the flight has no poses yet")
+            return CameraPath(*from_rows(rows), facts.height, facts.width, facts.fps)
+
+        return await self.work(flight, read)
+
+    def abandon(self, flight: Flight) -> None:
+        """Something broke inside: what is in memory cannot be trusted. What is on disk stays."""
+        self._out_of_memory(flight)
+        if not flight.kept:
+            self._forget(flight)
+
+    async def _open(self, init: Init, client: Client) -> Flight:
+        name = self.models.names[0] if init.model is None else init.model
+        preset = self.models.preset(name)
+        _check(init, name, preset)
+        dialect, now = _dialect(init.keys, init.condition_inputs), time.time()
+        facts = Facts(
+            id=new_id(),
+            model=name,
+            prompt=init.prompt,
+            keys=dialect.name,
+            width=preset.width,
+            height=preset.height,
+            fps=preset.fps,
+            rewinds=init.rewinds,
+            created_at=now,
+            last_used_at=now,
+        )
+        controls = Controls(dialect, preset.height, preset.width)
+        _steer(controls, init.condition_inputs)
+        flight = await self._place(Flight(facts, controls=controls, client=client))
+        try:
+            await self.work(flight, self._opened, flight, init, dialect, preset)
+        except BaseException:
+            self._forget(flight)
+            raise
+        return flight
+
+    def _opened(self, flight: Flight, init: Init, dialect: Dialect, preset: Preset) -> None:
+        size = preset.height, preset.width
+        picture, exif = _picture(init.first_frame, self.limits.pixels)
+        fov = init.fov_deg or _horizontal(exif, picture) or FOV_DEG
+        camera = CameraPath.parse("none-1", height=size[0], width=size[1], fov_deg=fov)
+        prompt = init.prompt
+        if init.world is not None and picture is None:
+            from flythrough.worlds.world import World
+
+            world = World.from_seed(init.world.seed, kind=init.world.kind)
+            picture, prompt = first_view(world, camera, *size), prompt or world.caption()
+        shot = Shot(
+            camera=camera,
+            prompt=prompt,
+            image=picture,
+            negative_prompt=init.negative_prompt,
+            seed=init.seed,
+            steps=init.num_inference_steps,
+        )
+        pipeline = flight.held.enter_context(self.models.using(flight.facts.model))
+        with self.turns.take(flight.id):
+            flight.session = pipeline.open(shot, keys=dialect, rewinds=init.rewinds)
+
+    async def _enter(self, id: str, client: Client) -> Flight:
+        flight = self.get(id)
+        async with flight.door:
+            await self._emptied(flight, 4001, "taken over")
+            if self._all.get(id) is not flight:
+                raise Rejected(f"there is no flight {id!r}", "not_found", "session")
+            if not flight.place:
+                await self._place(flight)
+                try:
+                    await self.work(flight, self._restored, flight)
+                except BaseException:
+                    self._out_of_memory(flight)
+                    raise
+            flight.client = client
+            flight.used()
+        return flight
+
+    def _restored(self, flight: Flight) -> None:
+        facts = flight.facts
+        pipeline = flight.held.enter_context(self.models.using(facts.model))
+        path = self._hangar.snapshot(facts.id)
+        try:
+            with self.turns.take(flight.id):
+                flight.session = pipeline.restore(path, rewinds=facts.rewinds)
+        except InputError as error:
+            text = str(error).removeprefix(f"{path}: ")  # where files lie is nobody's business
+            raise Rejected(f"the flight cannot be brought back: {text}", "lost", "session") from error
+        flight.controls = Controls(flight.at.terms.keys, facts.height, facts.width)
+        flight.changed, flight.kept = False, True
+
+    async def _emptied(self, flight: Flight, code: int, reason: str) -> None:
+        while flight.client is not None:
+            flight.client.leave(code, reason)
+            await asyncio.sleep(0.02)
+
+    async def _place(self, flight: Flight) -> Flight:
+        """Give a flight a place in memory; others that nobody is in make room."""
+        deadline = time.monotonic() + BUSY_S
+        while sum(other.place for other in self._all.values()) >= self.limits.flights:
+            idle = [o for o in self._all.values() if o.session and o.client is None and not o.lock.locked()]
+            if idle and await self._park(min(idle, key=lambda other: other.facts.last_used_at)):
+                continue
+            if time.monotonic() > deadline:
+                text = f"all {self.limits.flights} flights are taken; try again when one has landed"
+                raise Rejected(text, "busy", retryable=True)
+            await asyncio.sleep(0.1)
+        flight.place = True
+        self._all[flight.id] = flight
+        return flight
+
+    async def _park(self, flight: Flight) -> bool:
+        """Write a flight to disk and let it go, unless somebody comes; whether it has gone."""
+        try:
+            await self.save(flight)
+        except (InputError, OSError) as error:
+            log.error("flight %s cannot be written and stays in memory: %s", flight.id, error)
+            flight.used()
+            return False
+        if flight.client is not None or flight.lock.locked() or flight.door.locked():
+            return False
+        self._out_of_memory(flight)
+        return True
+
+    def _out_of_memory(self, flight: Flight) -> None:
+        flight.noted()
+        flight.session = flight.controls = None
+        flight.place = False
+        flight.held.close()
+
+    def _forget(self, flight: Flight) -> None:
+        self._out_of_memory(flight)
+        self._all.pop(flight.id, None)
+
+    async def _tidy(self) -> None:
+        """Now and then: idle flights to disk, flown ones saved, the oldest ones away."""
+        while True:
+            await asyncio.sleep(min(self.limits.idle_s / 4, 5))
+            now, clock = time.time(), time.monotonic()
+            for flight in list(self._all.values()):
+                try:
+                    if flight.session is None:
+                        continue
+                    if flight.client is None and now - flight.facts.last_used_at > self.limits.idle_s:
+                        await self._park(flight)
+                    elif clock - flight.saved_at > self.limits.save_s:
+                        await self.save(flight)
+                except Exception:  # one flight's trouble is not the others'
+                    log.exception("flight %s cannot be put away", flight.id)
+            self._prune()
+
+    def _prune(self) -> None:
+        stored = [flight for flight in self._all.values() if not flight.place and not flight.door.locked()]
+        stored.sort(key=lambda flight: (flight.facts.frames_made > 0, flight.facts.last_used_at))
+        for flight in stored[: max(0, len(stored) - self.limits.kept)]:
+            self._forget(flight)
+            self._hangar.remove(flight.id)
+
+    def _soon(self, coroutine: Any) -> None:
+        """Run in the background, and say so if it fails."""
+
+        async def run() -> None:
+            try:
+                await coroutine
+            except (InputError, OSError) as error:
+                log.error("a flight cannot be written: %s", error)
+
+        task = asyncio.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _check(init: Init, name: str, preset: Preset) -> None:
+    """Raise Rejected for what this model cannot do; nothing is loaded for it."""
+    if preset.sampling.order != "stream":
+        raise Rejected(f"{name} makes whole clips; a live flight needs a streaming model", param="model")
+    if init.size is not None and init.size != f"{preset.width}x{preset.height}":
+        raise Rejected(f"size is {init.size}; {name} flies at {preset.width}x{preset.height}", param="size")
+    if init.fps is not None and init.fps != preset.fps:
+        raise Rejected(f"fps is {init.fps:g}; {name} flies at {preset.fps:g}", param="fps")
+    if init.guidance_scale not in (None, 1):
+        raise Rejected(
+            f"guidance_scale is {init.guidance_scale:g}; a live flight has none, 1", param="guidance_scale"
+        )
+    if init.first_frame is not None and init.world is not None:
+        raise Rejected(
+            "there are both first_frame and world; a flight begins with one of them", param="world"
+        )
+
+
+def _dialect(name: str, conditions: Conditions) -> Dialect:
+    """The meaning of keys, with the speeds that a client may set."""
+    dialect = named(name)
+    changed: dict[str, float] = {}
+    if conditions.translation_speed is not None:
+        changed["metres_per_s"] = conditions.translation_speed * 16
+    if conditions.rotation_speed_deg is not None:
+        changed["degrees_per_s"] = conditions.rotation_speed_deg * 16
+    if conditions.pitch_limit_deg is not None:
+        changed["pitch_limit_deg"] = conditions.pitch_limit_deg
+    return replace(dialect, **changed)  # pyrefly: ignore[bad-argument-type]
+
+
+def _steer(controls: Controls, conditions: Conditions) -> None:
+    """What a flight follows from its beginning. Raises Rejected or InputError."""
+    given = [name for name in ("action", "camera_actions", "camera") if getattr(conditions, name) is not None]
+    if len(given) > 1:
+        raise Rejected(f"condition_inputs has both {given[0]} and {given[1]}; one is enough", param=given[1])
+    text = conditions.action
+    if isinstance(conditions.camera_actions, str):
+        text = conditions.camera_actions
+    elif conditions.camera_actions is not None:
+        controls.play(controls.scripted(conditions.camera_actions))
+    if text is not None:
+        controls.play(controls.spelled(text))
+    if conditions.camera is not None:
+        controls.follow(conditions.camera, conditions.intrinsics, wait=False)
+
+
+def _picture(given: bytes | str | None, most_pixels: int) -> tuple[Picture | None, float | None]:
+    if given is None:
+        return None, None
+    return decode(given if isinstance(given, bytes) else from_data_uri(given), most_pixels)
+
+
+def _horizontal(exif: float | None, picture: Picture | None) -> float | None:
+    """A field of view along a picture's longer side, where that is the horizontal one."""
+    return exif if picture is not None and picture.shape[1] >= picture.shape[0] else None
+
+
+def _lens(session: Session) -> Tensor:
+    """(4,) fx fy cx cy as it is now."""
+    known = session.poses_known
+    if known:
+        return session.where(range(known - 1, known)).intrinsics[0]
+    return torch.tensor(session.terms.lens, dtype=torch.float64)
