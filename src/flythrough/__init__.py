@@ -14,16 +14,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flythrough.camera.path import CameraPath
+    from flythrough.client import AsyncClient, Client
     from flythrough.errors import InputError, WeightsError
     from flythrough.pipeline import Pipeline
     from flythrough.session import Session
     from flythrough.shot import Shot
 
 __version__ = "0.1.0"
-__all__ = ["CameraPath", "InputError", "Pipeline", "Session", "Shot", "WeightsError", "__version__"]
+__all__ = [
+    "AsyncClient",
+    "CameraPath",
+    "Client",
+    "InputError",
+    "Pipeline",
+    "Session",
+    "Shot",
+    "WeightsError",
+    "__version__",
+]
 
 _HOMES = {
+    "AsyncClient": "client",
     "CameraPath": "camera.path",
+    "Client": "client",
     "InputError": "errors",
     "Pipeline": "pipeline",
     "Session": "session",

@@ -12,7 +12,7 @@ from fastapi import APIRouter, FastAPI, Response
 from fastapi.staticfiles import StaticFiles
 
 from flythrough import __version__
-from flythrough.serve import facts, failures, guard, places, videos
+from flythrough.serve import facts, failures, guard, live, places, videos
 from flythrough.serve.failures import Refusal
 from flythrough.serve.schema import ErrorResponse, Login
 from flythrough.serve.server import Here, Server
@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.server = server
     failures.install(app)
-    for router in (entry, facts.router, videos.router, places.router, *_live()):
+    for router in (entry, facts.router, videos.router, places.router, live.router):
         app.include_router(router)
     if STATIC.is_dir():
         app.mount("/", StaticFiles(directory=STATIC, html=True), name="studio")
@@ -72,15 +72,18 @@ async def login(given: Login, server: Here) -> Response:
 @asynccontextmanager
 async def _life(app: FastAPI) -> AsyncIterator[None]:
     server: Server = app.state.server
-    server.jobs.start()
     tidying = asyncio.create_task(_tidy(server))
     try:
-        yield
+        async with live.life(server):
+            server.jobs.start()
+            try:
+                yield
+            finally:
+                await asyncio.to_thread(server.jobs.stop)
     finally:
         tidying.cancel()
         with suppress(asyncio.CancelledError):
             await tidying
-        await asyncio.to_thread(server.jobs.stop)
         server.store.close()
 
 
@@ -89,16 +92,6 @@ async def _tidy(server: Server) -> None:
     while True:
         await asyncio.sleep(min(10.0, server.settings.keep_alive_s))
         await asyncio.to_thread(server.models.release_idle)
-
-
-def _live() -> list[APIRouter]:
-    try:
-        from flythrough.serve.live import router
-    except ModuleNotFoundError as error:
-        if error.name != "flythrough.serve.live":
-            raise
-        return []
-    return [router]
 
 
 def _describe(app: FastAPI) -> None:

@@ -39,7 +39,8 @@ async def metrics(server: Here) -> Response:
     """Counters for Prometheus."""
     server.metrics.queue.set(server.jobs.waiting)
     server.metrics.listeners.set(server.events.listeners)
-    server.metrics.sessions.set(server.flights.figures()["in_memory"])
+    for state, count in server.flights.figures().items():
+        server.metrics.sessions.labels(state).set(count)
     server.metrics.models.clear()
     for one in server.models.loaded():
         server.metrics.models.labels(one.name).set(one.bytes)
@@ -68,7 +69,7 @@ async def running(server: Here) -> Running:
         models=[LoadedModel(**asdict(one)) for one in server.models.loaded()],
         running=server.jobs.running(),
         queued=server.jobs.queued,
-        sessions=server.flights.figures()["flying"],
+        sessions=server.flights.figures(),
         holder=server.turns.holder,
         uptime_s=time.monotonic() - server.started,
     )

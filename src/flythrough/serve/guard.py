@@ -139,6 +139,12 @@ class Guard:
         kind, _, given = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode()):
             return True
+        for offered in headers.get("sec-websocket-protocol", "").split(
+            ","
+        ):  # all that a browser's socket can send
+            kind, _, given = offered.strip().partition(".")
+            if kind == "bearer" and hmac.compare_digest(given.encode(), token.encode()):
+                return True
         try:
             cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
         except CookieError:

@@ -62,7 +62,7 @@ class Jobs:
     def accept(
         self, request: VideoRequest, upload: bytes | None, client: str, repeat: str | None = None
     ) -> VideoJob:
-        """Take a job on. When this returns, it outlives the server. Raises InputError, or Refusal if the queue is full."""
+        """Take a job on. When this returns, it outlives the server. Raises InputError, or Refusal of a full queue."""
         key = None if repeat is None else f"{client}\n{repeat}"
         if key is not None and (earlier := self.store.repeated(key)):
             return self._job(earlier)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from flythrough.errors import InputError
 from flythrough.media import save_image
 from flythrough.order import Order
-from flythrough.pipeline import Pipeline
+from flythrough.pipeline import Pipeline, first_view
 from flythrough.resume import Flight, begin, resume
 from flythrough.serve import pictures
 from flythrough.serve.events import Events
@@ -23,6 +23,7 @@ from flythrough.serve.settings import Settings
 from flythrough.serve.store import Video
 from flythrough.serve.turns import Turns
 from flythrough.shot import Shot
+from flythrough.worlds.world import World
 
 log = logging.getLogger("flythrough.serve")
 PREVIEW_S = 0.4  # between two previews
@@ -83,10 +84,9 @@ class Maker:
         request = VideoRequest.model_validate_json(video.request)
         camera = folder.camera()
         if request.world is not None and not folder.picture.is_file():
-            from flythrough.serve.scenery import first_view
-
+            world = World.from_seed(request.world.seed, kind=request.world.kind)
             with self.turns.take(video.id):
-                view = first_view(request.world.seed, request.world.kind, camera)
+                view = first_view(world, camera, video.height, video.width)
             save_image(view, folder.picture)
         shot = Shot(
             camera=camera,
@@ -122,9 +122,7 @@ class Maker:
                         count = next(chunks, None)
                     now = time.monotonic()
                     if count is not None:
-                        self.metrics.waited.labels("job").observe(began - start)
-                        self.metrics.chunk.labels("job").observe(now - began)
-                        self.metrics.frames.labels("job").inc(count)
+                        self.metrics.turn("job", count, began - start, now - began)
                         latest = count / max(now - start, 1e-6)
                         rate = latest if rate is None else rate + SMOOTH * (latest - rate)
                         progress(video, flight.frames, rate)

@@ -36,7 +36,7 @@ class Metrics:
         )
         self.requests = Counter("http_requests", "Answers, by status.", ["status"], **own)
         self.refused = Counter("http_refused", "Requests that the guard stopped.", ["why"], **own)
-        self.sessions = Gauge("sessions", "Live flights in memory.", **own)
+        self.sessions = Gauge("sessions", "Live flights.", ["state"], **own)
         self.listeners = Gauge("event_listeners", "Open event streams.", **own)
         self.models = Gauge("model_bytes", "Weights in memory.", ["model"], **own)
 

@@ -191,7 +191,9 @@ class Models:
 
 
 def _bytes(pipeline: Pipeline) -> int:
-    parts = [part for part in (pipeline.model, pipeline.vae, pipeline.refiner) if part is not None]
+    from torch import nn
+
+    parts = [p for p in (pipeline.model, pipeline.vae, pipeline.refiner) if isinstance(p, nn.Module)]
     return sum(p.numel() * p.element_size() for part in parts for p in part.parameters())
 
 

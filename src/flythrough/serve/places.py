@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from flythrough.serve import cameras, scenery
 from flythrough.serve.schema import CameraPreset, Resolved, ResolveRequest, WorldInfo
 from flythrough.serve.server import Here
+from flythrough.worlds.world import World
 
 router = APIRouter(prefix="/v1")
 _slow = CapacityLimiter(2)  # threads for what takes seconds, so that the others stay free
@@ -62,8 +63,8 @@ async def world_picture(
     fov_deg: Annotated[float, Query(ge=25, le=120)] = 70.0,
 ) -> Response:
     """The first view of a world."""
-    plan = server.models.preset()
-    asked = (seed, kind, round(fov_deg, 1), plan.height, plan.width, server.turns)
+    plan, world = server.models.preset(), World.from_seed(seed, kind=kind)
+    asked = (world, fov_deg, plan.height, plan.width, server.turns, server.settings.pictures)
     data = await to_thread.run_sync(scenery.thumbnail, *asked, limiter=_slow)
     return Response(data, media_type="image/jpeg", headers=scenery.FOREVER)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,14 +13,16 @@ import torch
 from flythrough.camera.intrinsics import from_fov
 from flythrough.camera.path import CameraPath
 from flythrough.camera.pose import invert
-from flythrough.media import Picture
+from flythrough.media.files import save_bytes
+from flythrough.pipeline import first_view
 from flythrough.serve.pictures import jpeg
 from flythrough.serve.schema import WorldInfo
 from flythrough.serve.turns import Turns
-from flythrough.worlds.render import prepare, render, tone
+from flythrough.worlds.render import prepare, tone
 from flythrough.worlds.world import World
 
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}  # a seed's world never changes
+MOST_KEPT = 4000  # pictures of worlds, 25 KB each
 NEAR_M = 120.0  # what lies farther away makes a 3-D view slow and shows little
 
 
@@ -29,31 +33,30 @@ def facts(seed: int) -> WorldInfo:
     return WorldInfo(seed=seed, kind=world.kind, prompt=world.caption())
 
 
-def first_view(seed: int, kind: str | None, path: CameraPath) -> Picture:
-    """What the path's first camera sees at the world's start, (H, W, 3) uint8. Raises InputError."""
-    world = World.from_seed(seed, kind=kind)
-    placed = path.take(slice(1)).placed(start_of(seed, kind))
-    points = placed.positions.float()
-    scene = prepare(world.mesh(points), world.light, points)
-    shown = render(scene, placed.c2w, placed.intrinsics, path.height, path.width, supersample=3)
-    return shown.rgb[0, 0].numpy()
+def thumbnail(world: World, fov_deg: float, height: int, width: int, turns: Turns, cache: Path) -> bytes:
+    """The first view as JPEG, which takes two seconds once, and a turn: it is drawn on the same cores as videos.
 
-
-@lru_cache(maxsize=1024)
-def thumbnail(seed: int, kind: str | None, fov_deg: float, height: int, width: int, turns: Turns) -> bytes:
-    """The first view as JPEG. Rendering takes a turn, as it uses the same cores as the model. Raises InputError."""
-    lens = from_fov(fov_deg, height, width)
-    path = CameraPath(torch.eye(4, dtype=torch.float64)[None], lens, height, width)
-    World.from_seed(seed, kind=kind)  # raises before anybody waits
-    start_of(seed, kind)
+    cache: a folder of ours
+    """
+    file = cache / f"{world.seed}-{world.kind}-{fov_deg:.1f}-{width}x{height}.jpg"
+    with suppress(OSError):
+        return file.read_bytes()
+    path = CameraPath(
+        torch.eye(4, dtype=torch.float64)[None], from_fov(fov_deg, height, width), height, width
+    )
     with turns.take("pictures of worlds"):
-        return jpeg(first_view(seed, kind, path), quality=88)
+        data = jpeg(first_view(world, path, height, width), quality=88)
+    with suppress(OSError):
+        if sum(1 for _ in cache.iterdir()) < MOST_KEPT:
+            save_bytes(file, data)
+    return data
 
 
 @lru_cache(maxsize=16)
 def scene(seed: int, kind: str | None) -> bytes:
     """The triangles about the world's start, as the route says."""
-    world, start = World.from_seed(seed, kind=kind), start_of(seed, kind)
+    world = World.from_seed(seed, kind=kind)
+    start = world.start()
     points = start[None, :3, 3].float()
     mesh = world.mesh(points)
     lit = prepare(mesh, world.light, points)
@@ -69,9 +72,3 @@ def scene(seed: int, kind: str | None) -> bytes:
     padding = b"\0" * (-len(colors) % 4)
     head = struct.pack("<II", len(vertices), len(corners) // 3)
     return head + xyz + colors + padding + index.astype("<u4").tobytes()
-
-
-@lru_cache(maxsize=256)
-def start_of(seed: int, kind: str | None) -> torch.Tensor:
-    """c2w (4, 4) of the first view; finding it takes a second."""
-    return World.from_seed(seed, kind=kind).start()

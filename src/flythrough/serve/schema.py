@@ -285,12 +285,12 @@ class LoadedModel(BaseModel):
 
 
 class Running(BaseModel):
-    """What the server does now."""
+    """What the server does now. sessions: how many live flights are flying, in_memory and stored."""
 
     models: list[LoadedModel]
     running: list[VideoJob]
     queued: int
-    sessions: int
+    sessions: dict[str, int]
     holder: str | None
     uptime_s: float
 

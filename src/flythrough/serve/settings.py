@@ -97,9 +97,14 @@ class Settings:
         """Snapshots of live flights."""
         return self.data / "sessions"
 
+    @property
+    def pictures(self) -> Path:
+        """First views of worlds, which take long to draw and never change."""
+        return self.data / "worlds"
+
     def make_folders(self) -> None:
         """Raises InputError where that is not possible. Nobody else on the machine may look into them."""
-        for folder in (self.data, self.videos, self.flights):
+        for folder in (self.data, self.videos, self.flights, self.pictures):
             try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             except OSError as error:

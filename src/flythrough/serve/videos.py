@@ -121,6 +121,7 @@ def retry_video(id: Id, server: Here) -> VideoJob:
     return server.jobs.retry(id)
 
 
+@router.head("/videos/{id}/content", include_in_schema=False)
 @router.get("/videos/{id}/content", response_class=FileResponse, responses={200: MP4, 206: MP4})
 def video_content(id: Id, server: Here, variant: Variant = "video") -> Response:
     """The video; while it is made, the part that exists, which plays. Ranges are served."""
@@ -146,6 +147,7 @@ def video_content(id: Id, server: Here, variant: Variant = "video") -> Response:
     )
 
 
+@router.head("/videos/{id}/poster.jpg", include_in_schema=False)
 @router.get("/videos/{id}/poster.jpg", response_class=FileResponse)
 def video_poster(id: Id, server: Here) -> Response:
     """The newest frame that was shown, as JPEG."""
@@ -153,6 +155,7 @@ def video_poster(id: Id, server: Here) -> Response:
     return _file(server.jobs.folder(id).poster, id)
 
 
+@router.head("/videos/{id}/sheet.png", include_in_schema=False)
 @router.get("/videos/{id}/sheet.png", response_class=FileResponse)
 def video_sheet(id: Id, server: Here) -> Response:
     """The whole video on one picture, once it is completed or was stopped."""
@@ -175,6 +178,7 @@ def video_request(id: Id, server: Here) -> VideoRequest:
     return server.jobs.request(id)
 
 
+@router.head("/videos/{id}/picture.png", include_in_schema=False)
 @router.get("/videos/{id}/picture.png", response_class=FileResponse)
 def video_picture(id: Id, server: Here) -> Response:
     """The first frame that was given, as the model sees it."""
