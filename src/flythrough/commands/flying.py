@@ -62,8 +62,36 @@ def generate(
     random_weights: Annotated[
         bool, Option("--random-weights", help="No files: noise, but at the real speed and size.")
     ] = False,
+    server: Annotated[
+        str | None,
+        Option(help="Let a server make it, such as http://127.0.0.1:8642; see `flythrough serve`."),
+    ] = None,
 ) -> None:
     """Fly a camera into a picture and write what it sees."""
+    if server is not None:
+        from flythrough.commands import remote
+
+        if device is not None or random_weights:
+            raise InputError("--device and --random-weights are the server's choice, so not with --server")
+        return remote.generate(
+            server,
+            out,
+            camera=camera,
+            image=image,
+            keys=keys,
+            frames=frames,
+            fov=fov,
+            intrinsics=intrinsics,
+            estimator=estimator,
+            contact_sheet=contact_sheet,
+            model=model,
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            seed=seed,
+            steps=steps,
+            guidance_scale=guidance_scale,
+            refine=refine,
+        )
     from flythrough.media import check_film
     from flythrough.order import Order
     from flythrough.pipeline import Pipeline

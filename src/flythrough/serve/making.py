@@ -111,7 +111,7 @@ class Maker:
 
     def _fly(self, video: Video, folder: Folder, flight: Flight, wish: Wish, progress: Progress) -> Ended:
         ended = "completed"
-        rate, shown_at = None, 0.0
+        rate, shown_at, opened = None, 0.0, False
         try:
             with flight:
                 chunks = iter(flight)
@@ -123,8 +123,10 @@ class Maker:
                     now = time.monotonic()
                     if count is not None:
                         self.metrics.turn("job", count, began - start, now - began)
-                        latest = count / max(now - start, 1e-6)
-                        rate = latest if rate is None else rate + SMOOTH * (latest - rate)
+                        if opened:  # the first chunk reads the prompt and the picture too
+                            latest = count / max(now - start, 1e-6)
+                            rate = latest if rate is None else rate + SMOOTH * (latest - rate)
+                        opened = True
                         progress(video, flight.frames, rate)
                         if now - shown_at >= PREVIEW_S or flight.frames == video.frames:
                             self._show(video, folder, flight)

@@ -123,7 +123,7 @@ class Store:
         """When a job of each client was started last."""
         query = select(Video.client, func.max(Video.started_at)).group_by(Video.client)
         with Session(self.engine) as session:
-            return {client: at for client, at in session.execute(query).tuples() if at is not None}
+            return {client: at for client, at in session.execute(query) if at is not None}
 
     def change(self, id: str, **values: Any) -> None:
         with Session(self.engine) as session:
