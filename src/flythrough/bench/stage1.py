@@ -11,7 +11,6 @@ from torch import Tensor
 
 from flythrough.bench.clock import Timing, measure
 from flythrough.bench.peers import diffusers
-from flythrough.compile import compile_blocks
 from flythrough.conditioning import Conditioning
 from flythrough.model.transformer import SanaWM
 from flythrough.presets import PRESETS
@@ -46,27 +45,25 @@ def official(device: torch.device) -> SanaWM:
 
 @torch.inference_mode()
 def forwards(T: int, device: torch.device, *, compiled: bool, peers: bool) -> Iterator[tuple[str, Timing]]:
-    """(who, timing) of one bidirectional forward over T latent frames, batch 1."""
+    """(who, timing) of one bidirectional forward over T latent frames, batch 1.
+
+    compiled  also the peer's with compiled blocks; ours is made of kernels, and compiling makes it no faster
+    """
     given = inputs(T, device)
-    for who in ("flythrough", "diffusers")[: 1 + peers]:
-        for faster in (False, True)[: 1 + compiled]:
-            yield f"{who}, blocks compiled" if faster else who, _forward(who, given, device, faster)
-            torch.cuda.empty_cache()
-
-
-def _forward(
-    who: str, given: tuple[Tensor, Tensor, Conditioning], device: torch.device, compiled: bool
-) -> Timing:
-    if who == "flythrough":
-        model = official(device)
+    yield "flythrough", _ours(given, device)
+    torch.cuda.empty_cache()
+    if peers:
+        theirs = peer(device)
+        yield "diffusers", measure(peer_call(theirs, *given), device)
         if compiled:
-            compile_blocks(model)
-        return measure(lambda: model(*given), device)
-    theirs = peer(device)
-    if compiled:
-        for block in theirs.blocks:
-            block.compile()
-    return measure(peer_call(theirs, *given), device)
+            for block in theirs.blocks:
+                block.compile()
+            yield "diffusers, blocks compiled", measure(peer_call(theirs, *given), device)
+
+
+def _ours(given: tuple[Tensor, Tensor, Conditioning], device: torch.device) -> Timing:
+    model = official(device)
+    return measure(lambda: model(*given), device)
 
 
 @torch.inference_mode()

@@ -114,7 +114,9 @@ def bench(
         int | None, Option(help="Denoising steps of whole flights, if not the models' own.")
     ] = None,
     device: Device = None,
-    compiled: Annotated[bool, Option("--compile/--no-compile", help="Also measure compiled blocks.")] = True,
+    compiled: Annotated[
+        bool, Option("--compile/--no-compile", help="Also measure diffusers with compiled blocks.")
+    ] = True,
     peers: Annotated[
         bool, Option("--peers/--no-peers", help="Also measure diffusers, if it is there.")
     ] = True,
