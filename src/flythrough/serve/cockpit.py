@@ -87,8 +87,8 @@ class Cockpit:
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            first = next((task for task in done if task.exception() is not None), done.pop())
-            return first.result()
+            failed = [task for task in done if task.exception() is not None]
+            return (failed or list(done))[0].result()
         finally:
             for task in tasks:
                 task.cancel()

@@ -262,9 +262,10 @@ def _checked(adapter: TypeAdapter[Any], fields: dict[str, Any]) -> Any:
     try:
         return adapter.validate_python(fields)
     except ValidationError as errors:
-        first = errors.errors(include_url=False, include_input=False, include_context=False)[0]
-        names = [str(part) for part in first["loc"] if not re.search(r"[^a-z0-9_]", str(part))]
+        found = errors.errors(include_url=False, include_input=False, include_context=False)
+        worst = max(found, key=lambda one: len(one["loc"]))  # of several forms the one that fits best
+        names = [str(part) for part in worst["loc"] if not re.search(r"[^a-z0-9_]", str(part))]
         param = ".".join(names) or "message"
-        raise Rejected(f"{param}: {first['msg'].lower()}", param=param) from None
+        raise Rejected(f"{param}: {worst['msg'].lower()}", param=param) from None
     except RecursionError:
         raise Rejected("the message is nested too deeply", "bad_message") from None
