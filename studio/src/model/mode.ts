@@ -1,0 +1,11 @@
+/** What the middle of the window is for. */
+
+import { setting } from "./storage";
+
+export type Mode = "path" | "takes" | "fly";
+
+export const mode = setting<Mode>("mode", "path");
+/** Which page of the right panel is open while a path is drawn. */
+export const pathPage = setting<"keyframe" | "moves">("page", "keyframe");
+export const leftOpen = setting("leftOpen", true);
+export const rightOpen = setting("rightOpen", true);

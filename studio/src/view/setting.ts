@@ -1,0 +1,140 @@
+/** The place in three dimensions: a seeded world's mesh, or a dropped picture on a plane; and the sky behind it. */
+
+import {
+  BufferAttribute,
+  BufferGeometry,
+  BackSide,
+  Color,
+  DoubleSide,
+  FogExp2,
+  Group,
+  LinearFilter,
+  Mesh,
+  MeshBasicMaterial,
+  PlaneGeometry,
+  SphereGeometry,
+  SRGBColorSpace,
+  Texture,
+} from "three";
+import { getBytes } from "../api/client";
+
+const PICTURE_AT = 8; // metres ahead of the first camera
+const SKY_RADIUS = 900;
+
+export interface Setting {
+  readonly group: Group;
+  readonly fog: FogExp2 | null;
+}
+
+/** The mesh of a world, with a sky in the colours of its first view. */
+export async function worldSetting(seed: number, view: string): Promise<Setting> {
+  const [bytes, picture] = await Promise.all([getBytes(`v1/worlds/${seed}/scene`), loadPicture(view)]);
+  const group = new Group();
+  group.add(new Mesh(readMesh(bytes), new MeshBasicMaterial({ vertexColors: true, side: DoubleSide })));
+  const { high, low } = skyColors(picture);
+  group.add(sky(high, low));
+  return { group, fog: new FogExp2(low, 0.006) };
+}
+
+/** A picture that fills the first camera's view, some metres ahead. */
+export async function pictureSetting(view: string, fov: number, aspect: number): Promise<Setting> {
+  const picture = await loadPicture(view);
+  const width = 2 * PICTURE_AT * Math.tan((fov * Math.PI) / 360);
+  const texture = new Texture(cropped(picture, aspect));
+  texture.colorSpace = SRGBColorSpace;
+  texture.minFilter = LinearFilter;
+  texture.generateMipmaps = false;
+  texture.needsUpdate = true;
+  const plane = new Mesh(
+    new PlaneGeometry(width, width / aspect),
+    new MeshBasicMaterial({ map: texture, side: DoubleSide }),
+  );
+  plane.position.z = PICTURE_AT;
+  plane.rotation.x = Math.PI;
+  const group = new Group();
+  group.add(plane);
+  return { group, fog: null };
+}
+
+/** Free what the GPU holds of it. */
+export function dispose({ group }: Setting): void {
+  group.traverse((object) => {
+    if (!(object instanceof Mesh)) return;
+    (object.geometry as BufferGeometry).dispose();
+    const material = object.material as MeshBasicMaterial;
+    material.map?.dispose();
+    material.dispose();
+  });
+}
+
+/** Little-endian: vertices, triangles (uint32), xyz (float32), rgb (uint8) padded to four bytes, indices (uint32). */
+function readMesh(bytes: ArrayBuffer): BufferGeometry {
+  const [vertices = 0, triangles = 0] = new Uint32Array(bytes, 0, 2);
+  const colorsAt = 8 + 12 * vertices;
+  const indicesAt = colorsAt + 4 * Math.ceil((3 * vertices) / 4);
+  const linear = new Float32Array(3 * vertices);
+  new Uint8Array(bytes, colorsAt, 3 * vertices).forEach((value, i) => (linear[i] = LINEAR[value] ?? 0));
+  const geometry = new BufferGeometry();
+  geometry.setAttribute("position", new BufferAttribute(new Float32Array(bytes, 8, 3 * vertices), 3));
+  geometry.setAttribute("color", new BufferAttribute(linear, 3));
+  geometry.setIndex(
+    new BufferAttribute(new Uint32Array(bytes.slice(indicesAt, indicesAt + 12 * triangles)), 1),
+  );
+  return geometry;
+}
+
+const LINEAR = Float32Array.from({ length: 256 }, (_, i) => {
+  const value = i / 255;
+  return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+});
+
+async function loadPicture(address: string): Promise<ImageBitmap> {
+  const image = new Image();
+  image.src = address;
+  await image.decode().catch(() => {
+    throw new Error("The first view of this place cannot be had.");
+  });
+  return createImageBitmap(image);
+}
+
+/** The middle of a picture, in the shape of the model's frames, as the server cuts it. */
+function cropped(picture: ImageBitmap, aspect: number): HTMLCanvasElement {
+  const canvas = document.createElement("canvas");
+  const width = Math.min(picture.width, picture.height * aspect);
+  const height = width / aspect;
+  [canvas.width, canvas.height] = [Math.round(width), Math.round(height)];
+  const [left, top] = [(picture.width - width) / 2, (picture.height - height) / 2];
+  canvas.getContext("2d")?.drawImage(picture, left, top, width, height, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
+/** The colours of the first view's top and of what lies just above its middle. */
+function skyColors(picture: ImageBitmap): { high: Color; low: Color } {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [1, 16];
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context?.drawImage(picture, 0, 0, 1, 16);
+  const pixel = (row: number) => {
+    const [r = 20, g = 22, b = 26] = context?.getImageData(0, row, 1, 1).data ?? [];
+    return new Color().setRGB(r / 255, g / 255, b / 255, SRGBColorSpace);
+  };
+  return { high: pixel(0), low: pixel(6) };
+}
+
+function sky(high: Color, low: Color): Mesh {
+  const geometry = new SphereGeometry(SKY_RADIUS, 24, 16);
+  const positions = geometry.getAttribute("position");
+  const colors = new Float32Array(3 * positions.count);
+  for (let i = 0; i < positions.count; i++) {
+    const up = Math.min(1, Math.max(0, -positions.getY(i) / SKY_RADIUS) / 0.7);
+    low
+      .clone()
+      .lerp(high, up)
+      .toArray(colors, 3 * i);
+  }
+  geometry.setAttribute("color", new BufferAttribute(colors, 3));
+  return new Mesh(
+    geometry,
+    new MeshBasicMaterial({ vertexColors: true, side: BackSide, fog: false, depthWrite: false }),
+  );
+}
