@@ -69,17 +69,13 @@ class Pilot:
     others: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def at(cls, address: str, **more: Any) -> Self:
+    @contextmanager
+    def at(cls, address: str, **more: Any) -> Iterator[Self]:
         """Connected, and nothing said yet."""
-        return cls(
-            connect(f"ws://{address}{ROUTE}", max_size=None, compression=None, open_timeout=20, **more)
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.socket.close()
+        url = f"ws://{address}{ROUTE}"
+        how = {"max_size": None, "compression": None, "proxy": None, "open_timeout": 20, "close_timeout": 2}
+        with connect(url, **how | more) as socket:
+            yield cls(socket)
 
     def init(self, **fields: Any) -> None:
         self.say({"type": "init"} | fields)

@@ -127,10 +127,11 @@ class Controls:
             self._heard = heard or self._heard
 
     def let_go(self) -> None:
-        """Nothing is held, nothing waits."""
+        """Nothing is held or queued; who flies by poses goes on to wait for some."""
         with self._lock:
+            waits = self._waits
             self._clear()
-            self._heard = Heard()
+            self._waits, self._heard = waits, Heard()
 
     def ready(self, frames: int) -> bool:
         """Whether so many frames can be told where to go."""

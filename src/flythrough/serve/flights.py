@@ -240,8 +240,8 @@ class Flights:
             return
         flight.client = None
         flight.used()
-        if flight.controls is not None:
-            flight.controls.let_go()
+        if flight.session is not None:
+            flight.controls = Controls(flight.at.terms.keys, flight.facts.height, flight.facts.width)
         if not self.closing:
             self._soon(self.save(flight))
 
