@@ -9,7 +9,7 @@ from typing import Never
 
 from typer import Typer
 
-from flythrough.commands import flying, machine, releases, serving, training, worlds
+from flythrough.commands import batch, flying, machine, releases, serving, training, worlds
 from flythrough.errors import InputError
 
 app = Typer(
@@ -23,6 +23,7 @@ for command in (
     flying.generate,
     flying.resume,
     flying.drive,
+    batch.batch,
     serving.serve,
     serving.ps,
     machine.evaluate,
