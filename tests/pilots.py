@@ -34,7 +34,8 @@ PRESETS["tiny"] = replace(  # mini's ways, at a size that flies in no time
 @contextmanager
 def serving(data: Path, **more: Any) -> Iterator[tuple[str, Any]]:
     """host:port of a server on a free port, and the app, as `flythrough serve` runs it."""
-    settings = Settings(data=data, **{"models": ("tiny",), "random_weights": True} | more)
+    given: dict[str, Any] = {"data": data, "models": ("tiny",), "random_weights": True}
+    settings = Settings(**given | more)
     app = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -73,7 +74,13 @@ class Pilot:
     def at(cls, address: str, **more: Any) -> Iterator[Self]:
         """Connected, and nothing said yet."""
         url = f"ws://{address}{ROUTE}"
-        how = {"max_size": None, "compression": None, "proxy": None, "open_timeout": 20, "close_timeout": 2}
+        how: dict[str, Any] = {
+            "max_size": None,
+            "compression": None,
+            "proxy": None,
+            "open_timeout": 20,
+            "close_timeout": 2,
+        }
         with connect(url, **how | more) as socket:
             yield cls(socket)
 
@@ -84,7 +91,7 @@ class Pilot:
         self.say({"type": "event", "kind": kind, "payload": payload} | more)
 
     def say(self, message: Any) -> None:
-        self.socket.send(msgpack.packb(message))
+        self.socket.send(bytes(msgpack.packb(message) or b""))
 
     def hear(self, timeout: float = 20) -> dict[str, Any]:
         """The next message; of frames the header, with the payload."""

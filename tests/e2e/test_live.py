@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import msgpack
 import numpy as np
 import pytest
 from PIL import Image
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from flythrough.camera.path import CameraPath
+from flythrough.serve.realtime import pack
 from flythrough.session import Session
 from flythrough.shot import Shot
-from tests.flights import FIRST
+from tests.flights import FIRST, two_stages
 from tests.pilots import Pilot, serving
 
 STRICT = {
@@ -304,7 +304,7 @@ def garbage(address: str, seed: int) -> None:
             try:
                 for _ in range(40):
                     kind, payload = kinds[rng.integers(len(kinds))], junk[rng.integers(len(junk))]
-                    message = msgpack.packb({"type": "event", "kind": kind, "payload": payload})
+                    message = pack({"type": "event", "kind": kind, "payload": payload})
                     roll = rng.integers(4)
                     if roll == 0:
                         message = rng.bytes(int(rng.integers(0, 400)))
@@ -390,6 +390,20 @@ def test_frames_come_in_the_form_that_was_asked_for(server, kind: str) -> None:
         assert closed(pilot) == (1000, "generation complete")
     assert {header["encoding"] for header in pilot.headers} == {kind}
     assert sum(header["num_frames"] for header in pilot.headers) == 17
+
+
+def test_a_model_of_two_stages_and_long_chunks_is_flown_in_the_same_way(tmp_path: Path) -> None:
+    two_stages()
+    with serving(tmp_path, models=("toy",)) as (address, app), Pilot.at(address) as pilot:
+        opening = {"prompt": "hills", "first_frame": png(), "seed": 5}
+        pilot.init(**opening, condition_inputs={"action": "w-24,wd-24"}, max_chunks=2)
+        assert closed(pilot) == (1000, "generation complete")
+        camera = CameraPath.parse("none-1", height=64, width=96)
+        flight = app.state.server.models.get("toy").open(
+            Shot(camera=camera, prompt="hills", image=FIRST, seed=5)
+        )
+    assert [header["num_frames"] for header in pilot.headers] == [16, 9, 16, 8]
+    np.testing.assert_array_equal(pilot.film, flight.push("w-24,wd-24"))
 
 
 def test_a_world_can_be_flown_into(server) -> None:

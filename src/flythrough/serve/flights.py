@@ -94,6 +94,7 @@ class Flight:
     saved_at: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # whoever works on the session
     door: asyncio.Lock = field(default_factory=asyncio.Lock)  # whoever comes or goes
+    pen: asyncio.Lock = field(default_factory=asyncio.Lock)  # whoever writes its file
     held: ExitStack = field(default_factory=ExitStack)  # the model stays as long as the flight
 
     @property
@@ -312,21 +313,27 @@ class Flights:
     async def save(self, flight: Flight) -> None:
         """Write a flight to disk, if anything has happened since it was written last. Raises InputError or OSError."""
 
-        def written() -> None:
-            if flight.session is not None and flight.changed:
-                with self.turns.take(flight.id):
-                    self._hangar.keep(flight.session, flight.noted())
-                flight.changed, flight.kept = False, True
+        async with flight.pen:
             flight.saved_at = time.monotonic()
-
-        await self.work(flight, written)
+            if flight.session is None or not flight.changed:
+                return
+            still = await self.work(flight, flight.session.fork)  # it flies on while this is written
+            facts, flight.changed = flight.noted().model_copy(), False
+            try:
+                await asyncio.get_running_loop().run_in_executor(
+                    self._pilots, self._hangar.keep, still, facts
+                )
+            except BaseException:
+                flight.changed = True
+                raise
+            flight.kept = True
 
     async def delete(self, id: str) -> None:
         """Whoever is in it is put out. Raises Rejected where there is none."""
         flight = self.get(id)
         async with flight.door:
             await self._emptied(flight, 4004, "the flight was deleted")
-            async with flight.lock:
+            async with flight.pen, flight.lock:
                 self._forget(flight)
                 self._hangar.remove(id)
 
@@ -446,7 +453,7 @@ class Flights:
                 text = f"all {self.limits.flights} flights are taken; try again when one has landed"
                 raise Rejected(text, "busy", retryable=True)
             await asyncio.sleep(0.1)
-        flight.place = True
+        flight.place, flight.saved_at = True, time.monotonic()
         self._all[flight.id] = flight
         return flight
 
@@ -458,7 +465,8 @@ class Flights:
             log.error("flight %s cannot be written and stays in memory: %s", flight.id, error)
             flight.used()
             return False
-        if flight.client is not None or flight.lock.locked() or flight.door.locked():
+        busy = flight.lock.locked() or flight.door.locked() or flight.pen.locked()
+        if flight.client is not None or flight.changed or busy:
             return False
         self._out_of_memory(flight)
         return True

@@ -72,7 +72,7 @@ class Hangar:
         self._folder = folder
         for path in folder.iterdir():
             whole = NAME.fullmatch(path.stem) and self._facts(path.stem).is_file()
-            if "flight_" in path.name and path.is_file() and not whole:
+            if NAME.search(path.name) and path.is_file() and not whole:
                 path.unlink(missing_ok=True)
 
     def all(self) -> list[Facts]:

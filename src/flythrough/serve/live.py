@@ -61,6 +61,8 @@ async def generate(socket: WebSocket, flights: Here) -> None:
         flights.sockets += 1
         try:
             end = await _served(socket, flights)
+        except asyncio.CancelledError:  # the server does not wait any longer, and neither does this task
+            end = End(1012, "the server is going down")
         finally:
             flights.sockets -= 1
     with suppress(RuntimeError, WebSocketDisconnect):
