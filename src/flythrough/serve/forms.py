@@ -164,9 +164,8 @@ def _steered(given: dict[str, Any]) -> None:
         given["camera"] = {"c2w": camera["poses"]}
     ways = [name for name in ("camera_to_world", "action", "camera_actions") if given.get(name) is not None]
     if len(ways) + ("camera" in given) > 1:
-        raise Refusal(
-            422, f"the camera is said in two ways ({(['camera'] * ('camera' in given) + ways)[:2]}); keep one"
-        )
+        both = ["camera", *ways] if "camera" in given else ways
+        raise Refusal(422, f"the camera is said in two ways, {both[0]} and {both[1]}; keep one", both[1])
     if ways == ["camera_to_world"]:
         given["camera"] = {"c2w": given["camera_to_world"]}
     elif ways == ["action"]:

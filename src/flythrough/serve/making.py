@@ -78,6 +78,7 @@ class Maker:
             except InputError as error:  # of a power failure, half a file; of an update, other weights
                 log.warning("%s begins again: %s", video.id, error)
             else:
+                log.info("%s goes on after frame %d", video.id, flight.frames)
                 self.metrics.resumed.inc()
                 return flight
         folder.start_over()
