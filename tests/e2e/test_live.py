@@ -438,3 +438,21 @@ def test_foreign_pages_foreign_names_and_strangers_stay_outside(tmp_path: Path) 
             assert pilot.socket.subprotocol == "flythrough"
             pilot.init(**OPENING, max_chunks=1)
             assert closed(pilot)[0] == 1000
+
+
+def test_flights_take_turns(server) -> None:
+    address, app = server
+    flights = app.state.server.flights
+    with Pilot.at(address) as one, Pilot.at(address) as other:
+        ids = []
+        for pilot in (one, other):
+            pilot.init(**OPENING, extensions=True, paused=True, realtime_output_format="jpeg")
+            ids.append(pilot.hear()["session_id"])
+        for pilot in (one, other):
+            pilot.event("resume")
+        reader = threading.Thread(target=other.chunks, args=(20,))
+        reader.start()
+        one.chunks(20)
+        made = [flights.get(id).noted().frames_made // 8 for id in ids]
+        reader.join()
+    assert abs(made[0] - made[1]) <= 4, made  # two that are on the way to each, at most
