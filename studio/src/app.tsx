@@ -32,7 +32,7 @@ export function App() {
     >
       <TopBar />
       {leftOpen.value && !starts && <PlacePanel />}
-      <main class={`centre ${mode.value}`}>
+      <main class={`centre on-${mode.value}`}>
         {mode.value === "path" && (starts ? <Welcome /> : <PathView />)}
         {mode.value === "takes" && <Takes />}
         {mode.value === "fly" && <Fly />}

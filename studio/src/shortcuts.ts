@@ -101,6 +101,11 @@ const GROUP: Record<Mode, Shortcut["group"]> = { path: "Path", takes: "Takes", f
 
 /** Listen, for as long as the page lives. */
 export function listen(): void {
+  // A button pressed with the mouse lets go of the focus, so that Space plays instead of pressing it again.
+  document.addEventListener("click", (event) => {
+    const focused = document.activeElement;
+    if (event.pointerType && focused instanceof HTMLButtonElement) focused.blur();
+  });
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || (document.querySelector("dialog[open]") && event.key !== "?")) return;
     const name = nameOf(event);

@@ -4,7 +4,7 @@
  */
 
 export interface paths {
-    "/x29": {
+    "/v1/login": {
         parameters: {
             query?: never;
             header?: never;
@@ -13,134 +13,188 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** F */
-        post: operations["f_x29_post"];
+        /**
+         * Login
+         * @description Give the token once; the browser then keeps a cookie, which videos, events and WebSockets can send.
+         */
+        post: operations["login_v1_login_post"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x30": {
+    "/health": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Health
+         * @description Whether the server answers. Needs no token.
+         */
+        get: operations["health_health_get"];
         put?: never;
-        /** F */
-        post: operations["f_x30_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x31": {
+    "/metrics": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Metrics
+         * @description Counters for Prometheus.
+         */
+        get: operations["metrics_metrics_get"];
         put?: never;
-        /** F */
-        post: operations["f_x31_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x33": {
+    "/v1/models": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * List Models
+         * @description The models that requests may name; the first one is the default.
+         */
+        get: operations["list_models_v1_models_get"];
         put?: never;
-        /** F */
-        post: operations["f_x33_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x34": {
+    "/v1/models/{id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Get Model
+         * @description One model.
+         */
+        get: operations["get_model_v1_models__id__get"];
         put?: never;
-        /** F */
-        post: operations["f_x34_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x35": {
+    "/v1/ps": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Running
+         * @description What is loaded, what is made, who has the device.
+         */
+        get: operations["running_v1_ps_get"];
         put?: never;
-        /** F */
-        post: operations["f_x35_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x36": {
+    "/v1/limits": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Limits
+         * @description What the server accepts, and what the model follows well.
+         */
+        get: operations["limits_v1_limits_get"];
         put?: never;
-        /** F */
-        post: operations["f_x36_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x37": {
+    "/v1/videos": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * List Videos
+         * @description Videos in the order in which they were asked for.
+         */
+        get: operations["list_videos_v1_videos_get"];
         put?: never;
-        /** F */
-        post: operations["f_x37_post"];
+        /**
+         * Create Video
+         * @description Ask for a video. Once this answers, the job outlives the server; a repeated Idempotency-Key makes no second one.
+         *
+         *     JSON, or a form with the picture as a file. OpenAI's fields, ours, and those of SGLang and vLLM-Omni for SANA-WM.
+         */
+        post: operations["create_video_v1_videos_post"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x38": {
+    "/v1/videos/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Video
+         * @description How far a video is.
+         */
+        get: operations["get_video_v1_videos__id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Video
+         * @description Throw a video away with all that belongs to it; one on its way is stopped.
+         */
+        delete: operations["delete_video_v1_videos__id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/videos/{id}/cancel": {
         parameters: {
             query?: never;
             header?: never;
@@ -149,15 +203,18 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** F */
-        post: operations["f_x38_post"];
+        /**
+         * Cancel Video
+         * @description Stop a video; the frames that are there stay. One that is finished is left as it is.
+         */
+        post: operations["cancel_video_v1_videos__id__cancel_post"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x39": {
+    "/v1/videos/{id}/retry": {
         parameters: {
             query?: never;
             header?: never;
@@ -166,151 +223,178 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** F */
-        post: operations["f_x39_post"];
+        /**
+         * Retry Video
+         * @description Queue a failed or cancelled video again; it goes on where it stopped.
+         */
+        post: operations["retry_video_v1_videos__id__retry_post"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x40": {
+    "/v1/videos/{id}/content": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Video Content
+         * @description The video; while it is made, the part that exists, which plays. Ranges are served.
+         */
+        get: operations["video_content_v1_videos__id__content_get"];
         put?: never;
-        /** F */
-        post: operations["f_x40_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x41": {
+    "/v1/videos/{id}/poster.jpg": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Video Poster
+         * @description The newest frame that was shown, as JPEG.
+         */
+        get: operations["video_poster_v1_videos__id__poster_jpg_get"];
         put?: never;
-        /** F */
-        post: operations["f_x41_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x42": {
+    "/v1/videos/{id}/sheet.png": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Video Sheet
+         * @description The whole video on one picture, once it is completed or was stopped.
+         */
+        get: operations["video_sheet_v1_videos__id__sheet_png_get"];
         put?: never;
-        /** F */
-        post: operations["f_x42_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x43": {
+    "/v1/videos/{id}/camera": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Video Camera
+         * @description The path that it flies, frame by frame.
+         */
+        get: operations["video_camera_v1_videos__id__camera_get"];
         put?: never;
-        /** F */
-        post: operations["f_x43_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x44": {
+    "/v1/videos/{id}/request": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Video Request
+         * @description What was asked for, without the picture; `/picture.png` has that.
+         */
+        get: operations["video_request_v1_videos__id__request_get"];
         put?: never;
-        /** F */
-        post: operations["f_x44_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x45": {
+    "/v1/videos/{id}/picture.png": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Video Picture
+         * @description The first frame that was given, as the model sees it.
+         */
+        get: operations["video_picture_v1_videos__id__picture_png_get"];
         put?: never;
-        /** F */
-        post: operations["f_x45_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x46": {
+    "/v1/videos/{id}/events": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Video Events
+         * @description News of one video, from how it is now until it has come to an end.
+         */
+        get: operations["video_events_v1_videos__id__events_get"];
         put?: never;
-        /** F */
-        post: operations["f_x46_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x47": {
+    "/v1/events": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * All Events
+         * @description News of all videos. Those on their way come first, as they are now.
+         */
+        get: operations["all_events_v1_events_get"];
         put?: never;
-        /** F */
-        post: operations["f_x47_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x48": {
+    "/v1/camera/resolve": {
         parameters: {
             query?: never;
             header?: never;
@@ -319,161 +403,158 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** F */
-        post: operations["f_x48_post"];
+        /**
+         * Resolve Camera
+         * @description Where a camera goes, frame by frame, how fast, and what a model may not follow.
+         */
+        post: operations["resolve_camera_v1_camera_resolve_post"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x49": {
+    "/v1/camera/presets": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Camera Presets
+         * @description Camera moves by name, with their parameters.
+         */
+        get: operations["camera_presets_v1_camera_presets_get"];
         put?: never;
-        /** F */
-        post: operations["f_x49_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x50": {
+    "/v1/worlds": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * List Worlds
+         * @description Rendered worlds, each a first frame to fly from.
+         */
+        get: operations["list_worlds_v1_worlds_get"];
         put?: never;
-        /** F */
-        post: operations["f_x50_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x51": {
+    "/v1/worlds/{seed}.jpg": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * World Picture
+         * @description The first view of a world.
+         */
+        get: operations["world_picture_v1_worlds__seed__jpg_get"];
         put?: never;
-        /** F */
-        post: operations["f_x51_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x52": {
+    "/v1/worlds/{seed}/scene": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * World Scene
+         * @description The world about its first camera as triangles, in that camera's axes (x right, y down, z forward), metres.
+         *
+         *     Little-endian: uint32 vertices, uint32 triangles, float32 xyz and then uint8 rgb of every vertex, padding to four
+         *     bytes, uint32 indices, three a triangle.
+         */
+        get: operations["world_scene_v1_worlds__seed__scene_get"];
         put?: never;
-        /** F */
-        post: operations["f_x52_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x53": {
+    "/v1/sessions": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Listed
+         * @description All live flights, in memory and at rest, the one used last first.
+         */
+        get: operations["listed_v1_sessions_get"];
         put?: never;
-        /** F */
-        post: operations["f_x53_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x54": {
+    "/v1/sessions/{id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * One
+         * @description One live flight.
+         */
+        get: operations["one_v1_sessions__id__get"];
         put?: never;
-        /** F */
-        post: operations["f_x54_post"];
-        delete?: never;
+        post?: never;
+        /**
+         * Delete
+         * @description Delete a flight; whoever is in it is put out.
+         */
+        delete: operations["delete_v1_sessions__id__delete"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/x55": {
+    "/v1/sessions/{id}/path": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Path
+         * @description The camera path of a flight so far: every so-manieth pose, and the last.
+         */
+        get: operations["path_v1_sessions__id__path_get"];
         put?: never;
-        /** F */
-        post: operations["f_x55_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/x56": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** F */
-        post: operations["f_x56_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/x57": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** F */
-        post: operations["f_x57_post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -543,17 +624,108 @@ export interface components {
             error: components["schemas"]["ErrorBody"];
         };
         /**
-         * Gone
-         * @description A video that was deleted.
+         * FlightDeleted
+         * @description A flight that is gone.
          */
-        Gone: {
+        FlightDeleted: {
             /** Id */
             id: string;
+            /**
+             * Object
+             * @default flight.deleted
+             * @constant
+             */
+            object?: "flight.deleted";
+            /**
+             * Deleted
+             * @default true
+             */
+            deleted?: boolean;
         };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
+        /**
+         * FlightInfo
+         * @description A live flight. state: flying, paused, idle (in memory, nobody there) or stored; bytes: on disk.
+         */
+        FlightInfo: {
+            /** Id */
+            id: string;
+            /** Model */
+            model: string;
+            /** Prompt */
+            prompt: string;
+            /** Keys */
+            keys: string;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /** Fps */
+            fps: number;
+            /** Rewinds */
+            rewinds: number;
+            /**
+             * Frames Made
+             * @default 0
+             */
+            frames_made?: number;
+            /**
+             * Poses Known
+             * @default 0
+             */
+            poses_known?: number;
+            /** Created At */
+            created_at: number;
+            /** Last Used At */
+            last_used_at: number;
+            /** Forked From */
+            forked_from?: string | null;
+            /**
+             * Object
+             * @default flight
+             * @constant
+             */
+            object?: "flight";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "flying" | "paused" | "idle" | "stored";
+            /** Seconds */
+            seconds: number;
+            /** Bytes */
+            bytes: number;
+        };
+        /**
+         * FlightList
+         * @description All flights, the one used last first.
+         */
+        FlightList: {
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object?: "list";
+            /** Data */
+            data: components["schemas"]["FlightInfo"][];
+        };
+        /**
+         * FlownPath
+         * @description Where a flight has been. frames: how many poses there are in all.
+         */
+        FlownPath: {
+            /** C2W */
+            c2w: number[][][];
+            /** Intrinsics */
+            intrinsics: number[][];
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /** Fps */
+            fps: number;
+            /** Frames */
+            frames: number;
         };
         /** Health */
         Health: {
@@ -562,7 +734,7 @@ export interface components {
              * @default ok
              * @constant
              */
-            status: "ok";
+            status?: "ok";
             /** Version */
             version: string;
         };
@@ -575,19 +747,40 @@ export interface components {
             time: number;
             /** Position */
             position: number[];
-            /** Look At */
+            /**
+             * Look At
+             * @default null
+             */
             look_at?: number[] | null;
-            /** Quaternion */
+            /**
+             * Quaternion
+             * @default null
+             */
             quaternion?: number[] | null;
-            /** Yaw */
+            /**
+             * Yaw
+             * @default null
+             */
             yaw?: number | null;
-            /** Pitch */
+            /**
+             * Pitch
+             * @default null
+             */
             pitch?: number | null;
-            /** Roll */
+            /**
+             * Roll
+             * @default null
+             */
             roll?: number | null;
-            /** Fov Deg */
+            /**
+             * Fov Deg
+             * @default null
+             */
             fov_deg?: number | null;
-            /** Ease */
+            /**
+             * Ease
+             * @default null
+             */
             ease?: ("linear" | "in" | "out" | "in_out") | null;
         };
         /**
@@ -601,16 +794,31 @@ export interface components {
              * Fps
              * @default 16
              */
-            fps: number;
-            /** Width */
+            fps?: number;
+            /**
+             * Width
+             * @default null
+             */
             width?: number | null;
-            /** Height */
+            /**
+             * Height
+             * @default null
+             */
             height?: number | null;
-            /** Fov Deg */
+            /**
+             * Fov Deg
+             * @default null
+             */
             fov_deg?: number | null;
-            /** Format */
+            /**
+             * Format
+             * @default null
+             */
             format?: string | null;
-            /** Version */
+            /**
+             * Version
+             * @default null
+             */
             version?: number | null;
         };
         /**
@@ -679,17 +887,17 @@ export interface components {
              * @default model
              * @constant
              */
-            object: "model";
+            object?: "model";
             /**
              * Created
              * @default 0
              */
-            created: number;
+            created?: number;
             /**
              * Owned By
              * @default flythrough
              */
-            owned_by: string;
+            owned_by?: string;
             /** Width */
             width: number;
             /** Height */
@@ -712,7 +920,7 @@ export interface components {
              * @default list
              * @constant
              */
-            object: "list";
+            object?: "list";
             /** Data */
             data: components["schemas"]["ModelInfo"][];
         };
@@ -742,35 +950,46 @@ export interface components {
         PosePath: {
             /** C2W */
             c2w: number[][][];
-            /** Intrinsics */
+            /**
+             * Intrinsics
+             * @default null
+             */
             intrinsics?: number[] | number[][] | null;
-            /** Width */
+            /**
+             * Fov Deg
+             * @default null
+             */
+            fov_deg?: number | null;
+            /**
+             * Width
+             * @default null
+             */
             width?: number | null;
-            /** Height */
+            /**
+             * Height
+             * @default null
+             */
             height?: number | null;
             /**
              * Fps
              * @default 16
              */
-            fps: number;
-            /** Format */
+            fps?: number;
+            /**
+             * Format
+             * @default null
+             */
             format?: string | null;
-            /** Version */
+            /**
+             * Version
+             * @default null
+             */
             version?: number | null;
-            /** Axes */
+            /**
+             * Axes
+             * @default null
+             */
             axes?: string | null;
-        };
-        /**
-         * Preview
-         * @description The newest frame of a video on its way: JPEG, base64, at most 320 pixels wide.
-         */
-        Preview: {
-            /** Id */
-            id: string;
-            /** Frame */
-            frame: number;
-            /** Jpeg */
-            jpeg: string;
         };
         /**
          * Problem
@@ -793,7 +1012,7 @@ export interface components {
              * Keys
              * @default flythrough
              */
-            keys: string;
+            keys?: string;
             /** Frames */
             frames?: number | null;
             /** Fov Deg */
@@ -808,7 +1027,7 @@ export interface components {
              * Every
              * @default 1
              */
-            every: number;
+            every?: number;
             /** Model */
             model?: string | null;
         };
@@ -845,7 +1064,7 @@ export interface components {
         };
         /**
          * Running
-         * @description What the server does now.
+         * @description What the server does now. sessions: how many live flights are flying, in_memory and stored.
          */
         Running: {
             /** Models */
@@ -855,24 +1074,13 @@ export interface components {
             /** Queued */
             queued: number;
             /** Sessions */
-            sessions: number;
+            sessions: {
+                [key: string]: number;
+            };
             /** Holder */
             holder: string | null;
             /** Uptime S */
             uptime_s: number;
-        };
-        /** ValidationError */
-        ValidationError: {
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-            /** Input */
-            input?: unknown;
-            /** Context */
-            ctx?: Record<string, never>;
         };
         /** VideoDeleted */
         VideoDeleted: {
@@ -883,12 +1091,12 @@ export interface components {
              * @default video.deleted
              * @constant
              */
-            object: "video.deleted";
+            object?: "video.deleted";
             /**
              * Deleted
              * @default true
              */
-            deleted: boolean;
+            deleted?: boolean;
         };
         /**
          * VideoJob
@@ -907,7 +1115,7 @@ export interface components {
              * @default video
              * @constant
              */
-            object: "video";
+            object?: "video";
             /** Model */
             model: string;
             /**
@@ -933,7 +1141,7 @@ export interface components {
              * Quality
              * @default standard
              */
-            quality: string;
+            quality?: string;
             /** Fps */
             fps: number;
             /** Num Frames */
@@ -963,7 +1171,7 @@ export interface components {
              * @default list
              * @constant
              */
-            object: "list";
+            object?: "list";
             /** Data */
             data: components["schemas"]["VideoJob"][];
             /** First Id */
@@ -982,6 +1190,8 @@ export interface components {
          *     fov_deg     horizontal; by default what the picture's EXIF says, else 70
          *     input_reference  the first frame: an upload, or a data: URI of PNG, JPEG or WebP. Never a path, never a URL.
          *     world       or a rendered world; with neither, one that fits the prompt
+         *     lens        fx fy cx cy in pixels of the video, of keys and presets; poses and keyframes have their own
+         *     translation_speed, rotation_speed_deg, pitch_limit_deg  of keys: metres and degrees a frame, as SGLang has them
          *     num_frames  or seconds: how many frames a preset flies; of keys, keyframes and poses the first so many are taken
          *     size        "WxH"; only the model's own is possible
          *     seed        the same one gives the same video; left out, it is drawn
@@ -991,51 +1201,108 @@ export interface components {
              * Prompt
              * @default
              */
-            prompt: string;
-            /** Model */
+            prompt?: string;
+            /**
+             * Model
+             * @default null
+             */
             model?: string | null;
-            /** Camera */
+            /**
+             * Camera
+             * @default null
+             */
             camera?: string | components["schemas"]["KeyframePath"] | components["schemas"]["PosePath"] | null;
             /**
              * Keys
              * @default flythrough
              */
-            keys: string;
-            /** Fov Deg */
+            keys?: string;
+            /**
+             * Translation Speed
+             * @default null
+             */
+            translation_speed?: number | null;
+            /**
+             * Rotation Speed Deg
+             * @default null
+             */
+            rotation_speed_deg?: number | null;
+            /**
+             * Pitch Limit Deg
+             * @default null
+             */
+            pitch_limit_deg?: number | null;
+            /**
+             * Fov Deg
+             * @default null
+             */
             fov_deg?: number | null;
-            /** Input Reference */
+            /**
+             * Lens
+             * @default null
+             */
+            lens?: number[] | null;
+            /**
+             * Input Reference
+             * @default null
+             */
             input_reference?: string | null;
+            /** @default null */
             world?: components["schemas"]["WorldRef"] | null;
             /**
              * Negative Prompt
              * @default
              */
-            negative_prompt: string;
-            /** Num Frames */
+            negative_prompt?: string;
+            /**
+             * Num Frames
+             * @default null
+             */
             num_frames?: number | null;
-            /** Seconds */
+            /**
+             * Seconds
+             * @default null
+             */
             seconds?: number | null;
-            /** Fps */
+            /**
+             * Fps
+             * @default null
+             */
             fps?: number | null;
-            /** Size */
+            /**
+             * Size
+             * @default null
+             */
             size?: string | null;
-            /** Seed */
+            /**
+             * Seed
+             * @default null
+             */
             seed?: number | null;
-            /** Steps */
+            /**
+             * Steps
+             * @default null
+             */
             steps?: number | null;
-            /** Guidance Scale */
+            /**
+             * Guidance Scale
+             * @default null
+             */
             guidance_scale?: number | null;
             /**
              * Refine
              * @default true
              */
-            refine: boolean;
+            refine?: boolean;
             /**
              * Name
              * @default
              */
-            name: string;
-            /** User */
+            name?: string;
+            /**
+             * User
+             * @default null
+             */
             user?: string | null;
         };
         /**
@@ -1069,8 +1336,31 @@ export interface components {
         WorldRef: {
             /** Seed */
             seed: number;
-            /** Kind */
+            /**
+             * Kind
+             * @default null
+             */
             kind?: string | null;
+        };
+        /**
+         * Preview
+         * @description The newest frame of a video on its way: JPEG, base64, at most 320 pixels wide.
+         */
+        Preview: {
+            /** Id */
+            id: string;
+            /** Frame */
+            frame: number;
+            /** Jpeg */
+            jpeg: string;
+        };
+        /**
+         * Gone
+         * @description A video that was deleted.
+         */
+        Gone: {
+            /** Id */
+            id: string;
         };
     };
     responses: never;
@@ -1081,7 +1371,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    f_x29_post: {
+    login_v1_login_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -1090,42 +1380,54 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Keyframe"];
+                "application/json": components["schemas"]["Login"];
             };
         };
         responses: {
             /** @description Successful Response */
-            200: {
+            204: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": components["schemas"]["Keyframe"];
-                };
+                content?: never;
             };
-            /** @description Validation Error */
+            /** @description A field is not valid. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
         };
     };
-    f_x30_post: {
+    health_health_get: {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["KeyframePath"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
@@ -1133,65 +1435,91 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["KeyframePath"];
+                    "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description Validation Error */
+            /** @description A field is not valid. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
         };
     };
-    f_x31_post: {
+    metrics_metrics_get: {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PosePath"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": components["schemas"]["PosePath"];
-                };
+                content?: never;
             };
-            /** @description Validation Error */
+            /** @description A field is not valid. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
         };
     };
-    f_x33_post: {
+    list_models_v1_models_get: {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["WorldRef"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
@@ -1199,96 +1527,257 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WorldRef"];
+                    "application/json": components["schemas"]["ModelList"];
                 };
             };
-            /** @description Validation Error */
+            /** @description A field is not valid. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
         };
     };
-    f_x34_post: {
+    get_model_v1_models__id__get: {
         parameters: {
             query?: never;
             header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelInfo"];
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    running_v1_ps_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Running"];
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    limits_v1_limits_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitsInfo"];
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    list_videos_v1_videos_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                after?: string | null;
+                order?: "asc" | "desc";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VideoList"];
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    create_video_v1_videos_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "idempotency-key"?: string | null;
+                "x-flythrough-client"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
                 "application/json": components["schemas"]["VideoRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
+                "multipart/form-data": {
+                    prompt?: string;
+                    model?: string;
+                    /** @description Text, or JSON of an object. */
+                    camera?: string;
+                    /** Format: binary */
+                    input_reference?: string;
+                    seconds?: string;
+                    seed?: number;
+                } & {
+                    [key: string]: unknown;
                 };
-                content: {
-                    "application/json": components["schemas"]["VideoRequest"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x35_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Problem"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x36_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["VideoJob"];
             };
         };
         responses: {
@@ -1301,29 +1790,45 @@ export interface operations {
                     "application/json": components["schemas"]["VideoJob"];
                 };
             };
-            /** @description Validation Error */
+            /** @description A field is not valid. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
         };
     };
-    f_x37_post: {
+    get_video_v1_videos__id__get: {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                id: string;
+            };
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["VideoList"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
@@ -1331,32 +1836,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VideoList"];
+                    "application/json": components["schemas"]["VideoJob"];
                 };
             };
-            /** @description Validation Error */
+            /** @description A field is not valid. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
         };
     };
-    f_x38_post: {
+    delete_video_v1_videos__id__delete: {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                id: string;
+            };
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["VideoDeleted"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
@@ -1367,29 +1888,45 @@ export interface operations {
                     "application/json": components["schemas"]["VideoDeleted"];
                 };
             };
-            /** @description Validation Error */
+            /** @description A field is not valid. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
         };
     };
-    f_x39_post: {
+    cancel_video_v1_videos__id__cancel_post: {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                id: string;
+            };
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Preview"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
@@ -1397,32 +1934,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Preview"];
+                    "application/json": components["schemas"]["VideoJob"];
                 };
             };
-            /** @description Validation Error */
+            /** @description A field is not valid. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
         };
     };
-    f_x40_post: {
+    retry_video_v1_videos__id__retry_post: {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                id: string;
+            };
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Gone"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
@@ -1430,21 +1983,434 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Gone"];
+                    "application/json": components["schemas"]["VideoJob"];
                 };
             };
-            /** @description Validation Error */
+            /** @description A field is not valid. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
         };
     };
-    f_x41_post: {
+    video_content_v1_videos__id__content_get: {
+        parameters: {
+            query?: {
+                variant?: "video" | "thumbnail" | "spritesheet";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/mp4": string;
+                };
+            };
+            /** @description Partial Content */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/mp4": string;
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    video_poster_v1_videos__id__poster_jpg_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    video_sheet_v1_videos__id__sheet_png_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    video_camera_v1_videos__id__camera_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraPoses"];
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    video_request_v1_videos__id__request_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VideoRequest"];
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    video_picture_v1_videos__id__picture_png_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    video_events_v1_videos__id__events_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events `job` (VideoJob), `preview` (Preview) and `gone` (Gone). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    all_events_v1_events_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events `job` (VideoJob), `preview` (Preview) and `gone` (Gone). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    resolve_camera_v1_camera_resolve_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -1463,530 +2429,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ResolveRequest"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x42_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Warning"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Warning"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x43_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CameraPoses"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CameraPoses"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x44_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Resolved"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
                     "application/json": components["schemas"]["Resolved"];
                 };
             };
-            /** @description Validation Error */
+            /** @description A field is not valid. */
             422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x45_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Parameter"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Parameter"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x46_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CameraPreset"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CameraPreset"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x47_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["WorldInfo"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WorldInfo"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x48_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ModelInfo"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ModelInfo"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x49_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ModelList"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ModelList"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x50_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["LoadedModel"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LoadedModel"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x51_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Running"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Running"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x52_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Comfort"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Comfort"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x53_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["LimitsInfo"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LimitsInfo"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x54_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Health"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Health"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x55_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Login"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Login"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x56_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ErrorBody"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    f_x57_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ErrorResponse"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1994,13 +2441,418 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description Validation Error */
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    camera_presets_v1_camera_presets_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraPreset"][];
+                };
+            };
+            /** @description A field is not valid. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    list_worlds_v1_worlds_get: {
+        parameters: {
+            query?: {
+                start?: number;
+                count?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorldInfo"][];
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    world_picture_v1_worlds__seed__jpg_get: {
+        parameters: {
+            query?: {
+                kind?: string | null;
+                fov_deg?: number;
+            };
+            header?: never;
+            path: {
+                seed: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    world_scene_v1_worlds__seed__scene_get: {
+        parameters: {
+            query?: {
+                kind?: string | null;
+            };
+            header?: never;
+            path: {
+                seed: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    listed_v1_sessions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlightList"];
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    one_v1_sessions__id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlightInfo"];
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    delete_v1_sessions__id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlightDeleted"];
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    path_v1_sessions__id__path_get: {
+        parameters: {
+            query?: {
+                every?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlownPath"];
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request is refused; the message says why, and what would be right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
         };

@@ -5,7 +5,7 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 
 export type VideoJob = Schemas["VideoJob"];
-export type VideoRequest = Partial<Schemas["VideoRequest"]>;
+export type VideoRequest = Schemas["VideoRequest"];
 export type VideoList = Schemas["VideoList"];
 export type Preview = Schemas["Preview"];
 export type Resolved = Schemas["Resolved"];

@@ -40,6 +40,9 @@ export const converting = signal(false);
 export const branches = setting<readonly Branch[]>("flights", []);
 export const current = setting<string | null>("flight", null);
 
+/** The last picture of the flight at hand, for when it is come back to. */
+export const lastPicture = setting<{ flight: string; address: string } | null>("lastPicture", null);
+
 export const seconds = computed(() => figures.value.frame / (welcome.value?.fps ?? 16));
 
 let link: Link | null = null;
@@ -84,6 +87,7 @@ export function goOn(id: string, paused = false): void {
 
 /** Leave the flight; the server keeps it. */
 export function leave(): void {
+  keepPicture();
   link?.close();
   screen?.dispose();
   hands?.dispose();
@@ -144,11 +148,20 @@ export async function toPath(): Promise<void> {
   }
 }
 
+/** Remember what is on show; a page that goes away calls this too. */
+export function keepPicture(): void {
+  const flight = welcome.peek()?.session_id;
+  if (flight && surface?.width && state.peek() !== "opening" && figures.peek().fps > 0) {
+    lastPicture.value = { flight, address: surface.toDataURL("image/jpeg", 0.8) };
+  }
+}
+
 function open(init: Init): void {
   const canvas = surface;
   if (!canvas) return;
   leave();
   state.value = "opening";
+  canvas.width = canvas.width; // empty, so that the still behind it shows
   trouble.value = "";
   figures.value = { latencyMs: null, fps: 0, frame: 0 };
   link = new Link(init, {

@@ -7,7 +7,24 @@ import { frameSize, online } from "../model/server";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icon";
 import { clock } from "../ui/words";
-import { attach, begin, figures, fork, held, land, making, rewind, rewindable, seconds, state, togglePause, trouble } from "./flight";
+import {
+  attach,
+  begin,
+  current,
+  figures,
+  fork,
+  held,
+  keepPicture,
+  land,
+  lastPicture,
+  making,
+  rewind,
+  rewindable,
+  seconds,
+  state,
+  togglePause,
+  trouble,
+} from "./flight";
 
 export function Fly() {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -15,7 +32,12 @@ export function Fly() {
   useEffect(() => {
     if (!known) return;
     attach(canvas.current);
-    return () => attach(null);
+    canvas.current?.focus({ preventScroll: true });
+    window.addEventListener("pagehide", keepPicture);
+    return () => {
+      window.removeEventListener("pagehide", keepPicture);
+      attach(null);
+    };
   }, [known]);
   const { width, height } = frameSize.value;
   const now = state.value;
@@ -23,7 +45,7 @@ export function Fly() {
     <section class="fly" aria-label="Live flight">
       <div class="fly-stage">
         <div class="fly-picture" style={{ aspectRatio: `${width} / ${height}` }}>
-          {now === "idle" && firstView.value && <img class="fly-still" src={firstView.value} alt="" />}
+          <Still />
           <canvas
             ref={canvas}
             tabIndex={0}
@@ -39,6 +61,13 @@ export function Fly() {
       <Bar />
     </section>
   );
+}
+
+/** What is seen before the first picture comes: the last one of the flight, or the place. */
+function Still() {
+  const kept = lastPicture.value;
+  const address = kept && kept.flight === current.value ? kept.address : firstView.value;
+  return address ? <img class="fly-still" src={address} alt="" /> : null;
 }
 
 function Overlay() {

@@ -27,6 +27,18 @@ export const active = computed(() =>
   newestFirst.value.filter((job) => job.status === "queued" || job.status === "in_progress"),
 );
 
+/** What takes are called: the shot's name, numbered in the order in which they were asked for. */
+export const titles = computed<ReadonlyMap<string, string>>(() => {
+  const seen = new Map<string, number>();
+  const named = [...newestFirst.value].reverse().map((job): [string, string] => {
+    const name = job.name || job.prompt || "Take";
+    const number = (seen.get(name) ?? 0) + 1;
+    seen.set(name, number);
+    return [job.id, `${name} ${number}`];
+  });
+  return new Map(named);
+});
+
 /** The takes being looked at: one, or two side by side. */
 export const takeA = setting<string | null>("takeA", null);
 export const takeB = setting<string | null>("takeB", null);

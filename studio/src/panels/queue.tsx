@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { VideoJob } from "../api/types";
-import { active, cancel, download, newestFirst, posterUrl, removeJob, retry, takeA, takeB } from "../model/jobs";
+import { active, cancel, download, newestFirst, posterUrl, removeJob, retry, takeA, takeB, titles } from "../model/jobs";
 import { mode } from "../model/mode";
 import { online } from "../model/server";
 import { Button } from "../ui/button";
@@ -36,6 +36,7 @@ export function Queue() {
 
 function Take({ job }: { job: VideoJob }) {
   const missing = useSignal(false);
+  const name = titles.value.get(job.id) ?? job.id;
   const runs = job.status === "in_progress";
   const open = () => {
     takeA.value = job.id;
@@ -45,7 +46,7 @@ function Take({ job }: { job: VideoJob }) {
   const shown = mode.value === "takes" && takeA.value === job.id;
   return (
     <li class={`take ${job.status} ${shown ? "shown" : ""}`}>
-      <button type="button" class="take-open" onClick={open} aria-label={`Open take ${title(job)}, ${job.status}`}>
+      <button type="button" class="take-open" onClick={open} aria-label={`Open take ${name}, ${job.status}`}>
         <span class="take-picture">
           {(job.has_content || job.frames_done > 0) && !missing.value ? (
             <img src={posterUrl(job)} alt="" onError={() => (missing.value = true)} />
@@ -56,7 +57,7 @@ function Take({ job }: { job: VideoJob }) {
           {shown && takeB.value && <b class="take-letter">A</b>}
         </span>
         <span class="take-text">
-          <span class="take-name">{title(job)}</span>
+          <span class="take-name">{name}</span>
           <Status job={job} />
         </span>
       </button>
@@ -110,8 +111,4 @@ function Status({ job }: { job: VideoJob }) {
       {Number(job.seconds).toFixed(1)} s · seed {job.seed} · {ago(job.completed_at ?? job.created_at)}
     </span>
   );
-}
-
-function title(job: VideoJob): string {
-  return job.name || job.prompt || job.id;
 }

@@ -1,7 +1,7 @@
 /** What a take was asked for, and what can be done with it. */
 
 import type { VideoJob } from "../api/types";
-import { download, jobs, newestFirst, reopen, takeA, takeB } from "../model/jobs";
+import { download, jobs, newestFirst, reopen, takeA, takeB, titles } from "../model/jobs";
 import { mode } from "../model/mode";
 import { fail } from "../model/notices";
 import { Button } from "../ui/button";
@@ -28,7 +28,7 @@ function Facts({ job, letter }: { job: VideoJob; letter: string }) {
     <section class="facts">
       <h3>
         {letter && <b class="take-letter">{letter}</b>}
-        {job.name || "Take"}
+        {titles.value.get(job.id)}
       </h3>
       {job.prompt && <p class="facts-prompt">{job.prompt}</p>}
       <dl>

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import type { VideoJob } from "../api/types";
-import { contentUrl, jobs, newestFirst, posterUrl, takeA, takeB } from "../model/jobs";
+import { contentUrl, jobs, newestFirst, posterUrl, takeA, takeB, titles } from "../model/jobs";
 import { mode } from "../model/mode";
 import { setting } from "../model/storage";
 import { Button } from "../ui/button";
@@ -62,6 +62,16 @@ export function Takes() {
           </figure>
         )}
       </div>
+      <input
+        class="scrub"
+        type="range"
+        aria-label="Moment of the take"
+        min={0}
+        max={length.value || Number(first.seconds)}
+        step="any"
+        value={time.value}
+        onInput={(event) => seek(Number(event.currentTarget.value))}
+      />
       <Bar first={first} second={second} />
     </section>
   );
@@ -74,7 +84,6 @@ function Picture({ job, video }: { job: VideoJob; video: { current: HTMLVideoEle
         ref={video}
         key={`${job.id} ${job.status}`}
         src={contentUrl(job.id)}
-        poster={posterUrl(job)}
         muted
         loop
         playsInline
@@ -125,16 +134,6 @@ function Bar({ first, second }: { first: VideoJob; second: VideoJob | undefined 
       <span class="transport-length">
         <b>{time.value.toFixed(2)}</b> / {whole.toFixed(2)} s · f{Math.floor(time.value * first.fps + 1e-3)}
       </span>
-      <input
-        class="scrub"
-        type="range"
-        aria-label="Moment of the take"
-        min={0}
-        max={whole}
-        step={1 / first.fps}
-        value={time.value}
-        onInput={(event) => seek(Number(event.currentTarget.value))}
-      />
       <Choose label="A" value={first.id} onChange={(id) => (takeA.value = id)} />
       {second && <Choose label="B" value={second.id} onChange={(id) => (takeB.value = id)} />}
       <div class="cluster end">
@@ -156,7 +155,7 @@ function Bar({ first, second }: { first: VideoJob; second: VideoJob | undefined 
                 onClick={() => (layout.value = "sides")}
               />
             </div>
-            <Button label="Exchange A and B" icon="retry" shortcut="X" onClick={exchange} />
+            <Button label="Exchange A and B" icon="swap" shortcut="X" onClick={exchange} />
             <Button label="Show take A alone" icon="close" onClick={() => (takeB.value = null)} />
           </>
         ) : (
@@ -188,7 +187,7 @@ function Choose({ label, value, onChange }: { label: string; value: string; onCh
           .filter((job) => hasVideo(job) || job.id === value)
           .map((job) => (
             <option key={job.id} value={job.id}>
-              {job.name || job.prompt || job.id} · seed {job.seed}
+              {titles.value.get(job.id)} · seed {job.seed}
             </option>
           ))}
       </select>

@@ -1,7 +1,7 @@
 /** The path and its cameras in the scene: a line, a pyramid for each keyframe, one at the playhead. */
 
 import { Color, Group, Mesh, MeshBasicMaterial, SphereGeometry, Vector3, type Camera, type Raycaster } from "three";
-import type { Pose } from "../model/pose";
+import { distance, type Pose } from "../model/pose";
 import type { Path } from "../model/resolve";
 import type { Keyframe } from "../model/shot";
 import { place } from "./convert";
@@ -21,6 +21,7 @@ export class Rig {
   private readonly ghost = new Group();
   private head: Group | null = null;
   private headFov = 0;
+  private most = 4;
   private readonly targets = new Map<Mesh, string>();
   private readonly ball = new SphereGeometry(0.9, 8, 6);
   private readonly unseen = new MeshBasicMaterial({ visible: false });
@@ -57,6 +58,7 @@ export class Rig {
   setKeyframes(keyframes: readonly Keyframe[], selected: ReadonlySet<string>): void {
     clear(this.keys);
     this.targets.clear();
+    this.most = largest(keyframes);
     for (const key of keyframes) {
       const chosen = selected.has(key.id);
       const over = this.pens.get(chosen ? ACCENT : PLAIN, chosen ? 2.5 : 1.5);
@@ -92,8 +94,8 @@ export class Rig {
   rescale(camera: Camera): void {
     const at = new Vector3();
     for (const one of [...this.keys.children, ...(this.head ? [this.head] : []), ...this.ghost.children.slice(2)]) {
-      const distance = one.getWorldPosition(at).distanceTo(camera.position);
-      one.scale.setScalar(Math.min(4, Math.max(0.15, distance * (one === this.head ? 0.075 : 0.06))));
+      const away = one.getWorldPosition(at).distanceTo(camera.position);
+      one.scale.setScalar(Math.min(this.most, Math.max(0.12, away * (one === this.head ? 0.07 : 0.06))));
     }
   }
 
@@ -102,4 +104,11 @@ export class Rig {
     const hit = ray.intersectObjects([...this.targets.keys()], false)[0];
     return hit ? (this.targets.get(hit.object as Mesh) ?? null) : null;
   }
+}
+
+/** How large pyramids may be without hiding each other: somewhat less than the usual way between two keyframes. */
+function largest(keyframes: readonly Keyframe[]): number {
+  const ways = keyframes.slice(1).map((key, i) => distance(key.position, keyframes[i]?.position ?? key.position));
+  const usual = ways.sort((a, b) => a - b)[ways.length >> 1] ?? 4;
+  return Math.min(4, Math.max(0.3, 0.7 * usual));
 }

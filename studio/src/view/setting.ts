@@ -108,17 +108,21 @@ function cropped(picture: ImageBitmap, aspect: number): HTMLCanvasElement {
   return canvas;
 }
 
-/** The colours of the first view's top and of what lies just above its middle. */
+/** The colours of the sky in the first view, at its top and towards the horizon: there it is brighter than the rest. */
 function skyColors(picture: ImageBitmap): { high: Color; low: Color } {
+  const [width, height] = [16, 16];
   const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [1, 16];
+  [canvas.width, canvas.height] = [width, height];
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  context?.drawImage(picture, 0, 0, 1, 16);
-  const pixel = (row: number) => {
-    const [r = 20, g = 22, b = 26] = context?.getImageData(0, row, 1, 1).data ?? [];
+  context?.drawImage(picture, 0, 0, width, height);
+  const bright = (row: number) => {
+    const data = context?.getImageData(0, row, width, 1).data ?? new Uint8ClampedArray(4 * width);
+    const pixels = Array.from({ length: width }, (_, i) => [...data.subarray(4 * i, 4 * i + 3)]);
+    const light = ([r = 0, g = 0, b = 0]: number[]) => 0.3 * r + 0.59 * g + 0.11 * b;
+    const [r = 0, g = 0, b = 0] = pixels.sort((p, q) => light(q) - light(p))[width >> 2] ?? [];
     return new Color().setRGB(r / 255, g / 255, b / 255, SRGBColorSpace);
   };
-  return { high: pixel(0), low: pixel(6) };
+  return { high: bright(0), low: bright(5) };
 }
 
 function sky(high: Color, low: Color): Mesh {

@@ -92,9 +92,10 @@ export class Stage {
     this.ask();
   }
 
-  setCamera(pose: Pose | null, fov: number): void {
+  /** The playhead's camera. drawn: as a pyramid too, which is not needed where a keyframe has one. */
+  setCamera(pose: Pose | null, fov: number, drawn: boolean): void {
     this.view = pose ? { pose, fov } : null;
-    this.rig.setPlayhead(pose, fov);
+    this.rig.setPlayhead(drawn ? pose : null, fov);
     this.ask();
   }
 

@@ -160,7 +160,8 @@ async function mount(canvas: HTMLCanvasElement, onGate: (gate: Gate) => void): P
     }),
     effect(() => {
       const now = cameraNow.value;
-      here.setCamera(now?.pose ?? null, now?.fov ?? 70);
+      const onKey = shot.value.keyframes.some((key) => Math.abs(key.time - time.value) < 0.02);
+      here.setCamera(now?.pose ?? null, now?.fov ?? 70, !onKey);
     }),
     effect(() => {
       const key = current.value;
