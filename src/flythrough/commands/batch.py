@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Exit, Option
 
-from flythrough.commands.inputs import Device
+from flythrough.commands.inputs import Device, Ray
 from flythrough.commands.terminal import between_chunks, progress_bar, say
 from flythrough.errors import InputError
 
@@ -20,14 +20,6 @@ if TYPE_CHECKING:
     from flythrough.pipeline import Pipeline
     from flythrough.resume import Flight
     from flythrough.spread import Cluster
-
-Ray = Annotated[
-    str | None,
-    Option(
-        help="A Ray cluster to spread films over: host:port or auto, where this machine is part of it;"
-        " local: the GPUs or cores of this machine."
-    ),
-]
 
 
 class Stopped(Exception):
@@ -68,10 +60,13 @@ def batch(
         from flythrough.spread import Cluster
 
         cluster = Cluster(ray, device)
-    work = _Work(cluster, device, random_weights, save_every)
+    work, made = _Work(cluster, device, random_weights, save_every), []
     try:
-        failed = _make_all(todo, work)
+        with redirect_stdout(sys.stderr):  # where Ray tells of workers that died
+            failed = _make_all(todo, work, made)
     finally:
+        for text in made:
+            print(text)
         if cluster is not None:
             cluster.close()
     print(f"{len(todo) - failed} made, {len(films) - len(todo)} were there, {failed} failed", file=sys.stderr)
@@ -162,8 +157,8 @@ class _Work:
         yield self._here[1]
 
 
-def _make_all(films: list[Film], work: _Work) -> int:
-    """Make films, as many at once as there is room for; how many failed."""
+def _make_all(films: list[Film], work: _Work, made: list[str]) -> int:
+    """Make films, as many at once as there is room for; how many failed. made: gets a line for each that did not."""
     failed = 0
     with progress_bar("frames") as screen, between_chunks() as asked_to_stop:
         total = screen.add_task("all", total=sum(film.camera.frames for film in films))
@@ -191,7 +186,7 @@ def _make_all(films: list[Film], work: _Work) -> int:
             while waiting:
                 done, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
                 for future in done:
-                    failed += not _told(waiting.pop(future), future, screen)
+                    failed += not _told(waiting.pop(future), future, screen, made)
                 if asked_to_stop():
                     raise KeyboardInterrupt
         finally:
@@ -201,8 +196,8 @@ def _make_all(films: list[Film], work: _Work) -> int:
     return failed
 
 
-def _told(film: Film, future: Future[int], screen: Any) -> bool:
-    """Say what became of a film; whether it is there."""
+def _told(film: Film, future: Future[int], screen: Any, made: list[str]) -> bool:
+    """Note what became of a film; whether it is there."""
     try:
         frames = future.result()
     except Stopped:
@@ -213,7 +208,7 @@ def _told(film: Film, future: Future[int], screen: Any) -> bool:
             f"line {film.number}: {' '.join(reason.split())}", markup=False, highlight=False, soft_wrap=True
         )
         return False
-    print(f"{film.out}: {frames} frames, {frames / film.camera.fps:.1f} s", flush=True)
+    made.append(f"{film.out}: {frames} frames, {frames / film.camera.fps:.1f} s")
     return True
 
 
@@ -222,7 +217,7 @@ def _unfinished(manifest: Path, films: list[Film], random_weights: bool) -> list
     wrong, missing = 0, []
     for film in films:
         try:
-            if not _finished(film, random_weights):
+            if not film.is_there(random_weights):
                 missing.append(film)
         except InputError as error:
             wrong += 1
@@ -232,42 +227,3 @@ def _unfinished(manifest: Path, films: list[Film], random_weights: bool) -> list
             f"{manifest}: {wrong} films are in the way, so nothing was started; move them, or use --out"
         )
     return missing
-
-
-def _finished(film: Film, random_weights: bool) -> bool:
-    """Whether this very film is there whole; raises InputError if another one is, or the beginning of another one."""
-    import json
-
-    import numpy as np
-
-    from flythrough.media import check_film, complete_frames, pieces, read_metadata
-    from flythrough.order import Keep
-
-    check_film(film.out)
-    model = film.line.model
-    name = f"{model}, random weights" if random_weights else model
-    asked = json.loads(json.dumps(film.shot().metadata()))
-    keep = Keep(film.out)
-    begun = keep.asked.is_file()
-    if begun:
-        order, facts = keep.read()
-        about = json.loads(json.dumps(order.shot.metadata())) | facts["about"]
-        first, given = order.shot.image, film.shot().image
-        same = (first is None) == (given is None) and (
-            first is None or np.array_equal(first, np.asarray(given))
-        )
-    elif film.out.exists():
-        about, same = read_metadata(film.out), True
-    else:
-        return False
-    differs = [key for key, value in asked.items() if about.get(key) != value]
-    if not Path(model).is_dir() and about.get("model") != name:
-        differs.append("model")
-    if not same:
-        differs.append("image")
-    if differs:
-        raise InputError(f"{film.out} is another film, with another {' and '.join(differs)}")
-    whole = complete_frames(film.out) == film.camera.frames and not pieces.scan(film.out)[1]
-    if whole and begun:
-        keep.clear()  # killed when nothing else was left to do
-    return whole

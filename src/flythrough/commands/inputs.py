@@ -23,6 +23,13 @@ FramesOption = Annotated[int | None, Option("--frames", help="How many frames, 1
 Fov = Annotated[float, Option(help="Horizontal field of view in degrees, 25 to 120.")]
 Split = Annotated[str, Option(help="Which worlds: train, val or test.")]
 Device = Annotated[str | None, Option(help="cpu or cuda; the best there is by default.")]
+Ray = Annotated[
+    str | None,
+    Option(
+        help="A Ray cluster that makes the videos: host:port or auto, where this machine is part of it; local: all GPUs"
+        " or cores of this machine."
+    ),
+]
 TextFolder = Annotated[
     Path | None, Option(help="The text encoder's files, where its package is not installed.")
 ]

@@ -61,6 +61,38 @@ class Film:
             guidance_scale=line.guidance_scale,
         )
 
+    def is_there(self, random_weights: bool) -> bool:
+        """Whether this very film is there whole; raises InputError if another one is, or the beginning of another.
+
+        Of a finished film nothing tells which picture it was made from.
+        """
+        from flythrough.media import check_film, complete_frames, pieces, read_metadata
+        from flythrough.order import Keep
+
+        check_film(self.out)
+        keep = Keep(self.out)
+        begun = keep.asked.is_file()
+        if not begun and not self.out.exists():
+            return False
+        shot, model = self.shot(), self.line.model
+        asked = _plain(shot.metadata())
+        if begun:
+            order, facts = keep.read()
+            about, same = _plain(order.shot.metadata()) | facts["about"], _alike(order.shot.image, shot.image)
+        else:
+            about, same = read_metadata(self.out), True
+        differs = [key for key, value in asked.items() if about.get(key) != value]
+        if not Path(model).is_dir() and about.get("model") != model + ", random weights" * random_weights:
+            differs.append("model")
+        if not same:
+            differs.append("image")
+        if differs:
+            raise InputError(f"{self.out} is another film, with another {' and '.join(differs)}")
+        whole = complete_frames(self.out) == self.camera.frames and not pieces.scan(self.out)[1]
+        if whole and begun:
+            keep.clear()  # killed when nothing else was left to do
+        return whole
+
 
 def read(manifest: Path, out: Path, default: Line) -> list[Film]:
     """The films of a manifest, to be written into `out`.
@@ -149,3 +181,15 @@ def _typed(name: str, kind: str, value: object) -> object:
         return value
     words = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
     raise InputError(f"{name} is {json.dumps(value)[:60]}; it must be {words[wanted]}")
+
+
+def _plain(value: Any) -> Any:
+    """As it comes back from JSON."""
+    return json.loads(json.dumps(value))
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two pictures are the same, or both none."""
+    import numpy as np
+
+    return one is other if one is None or other is None else np.array_equal(one, other)

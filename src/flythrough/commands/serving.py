@@ -10,7 +10,7 @@ from typing import Annotated
 
 from typer import Option
 
-from flythrough.commands.inputs import Device
+from flythrough.commands.inputs import Device, Ray
 from flythrough.commands.terminal import console, say
 from flythrough.errors import InputError
 
@@ -37,6 +37,7 @@ def serve(
         list[str] | None, Option(help="Pages of another origin that may use it, as http://localhost:5173.")
     ] = None,
     device: Device = None,
+    ray: Ray = None,
     keep_alive: Annotated[float, Option(help="Seconds that an unused model stays loaded.")] = 600.0,
     frames: Annotated[int, Option(help="The longest video it makes, in frames.")] = 5761,
     queue: Annotated[int, Option(help="How many jobs may wait.")] = 256,
@@ -66,6 +67,7 @@ def serve(
         origins=tuple(origin or ()),
         models=tuple(model or ("mini",)),
         device=device,
+        ray=ray,
         keep_alive_s=keep_alive,
         frames=frames,
         queue=queue,

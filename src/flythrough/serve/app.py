@@ -80,6 +80,8 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
                 yield
             finally:
                 await asyncio.to_thread(server.jobs.stop)
+                if server.cluster is not None:
+                    await asyncio.to_thread(server.cluster.close)
     finally:
         tidying.cancel()
         with suppress(asyncio.CancelledError):
@@ -92,6 +94,7 @@ async def _tidy(server: Server) -> None:
     while True:
         await asyncio.sleep(min(10.0, server.settings.keep_alive_s))
         await asyncio.to_thread(server.models.release_idle)
+        await asyncio.to_thread(server.jobs.models.release_idle)  # the same ones, unless jobs have a cluster
 
 
 def _describe(app: FastAPI) -> None:

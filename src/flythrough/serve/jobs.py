@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from flythrough.serve.asking import Wanted, understood
@@ -21,6 +21,7 @@ from flythrough.serve.schema import Gone, Problem, VideoJob, VideoRequest
 from flythrough.serve.settings import Settings
 from flythrough.serve.store import ACTIVE, DELETED, Store, Video
 from flythrough.serve.turns import Turns
+from flythrough.spread import LeftError, LostError
 
 log = logging.getLogger("flythrough.serve")
 MOST_CRASHES = 20  # in a row, without a frame more: then the video itself is what ends the server
@@ -35,11 +36,20 @@ class Pace:
 
 
 class Jobs:
-    """All jobs of a server. Safe from threads; one thread of its own makes the videos."""
+    """All jobs of a server. Safe from threads; threads of its own make the videos, one each."""
 
     def __init__(
-        self, settings: Settings, store: Store, models: Models, turns: Turns, events: Events, metrics: Metrics
+        self,
+        settings: Settings,
+        store: Store,
+        models: Models,
+        turns: Turns,
+        events: Events,
+        metrics: Metrics,
+        at_once: int = 1,
+        hurry: Callable[[], None] = lambda: None,
     ) -> None:
+        """at_once: how many are made at a time; hurry: called at the end, so that nothing waits for a cluster."""
         self.settings, self.store, self.models, self.events, self.metrics = (
             settings,
             store,
@@ -48,6 +58,7 @@ class Jobs:
             metrics,
         )
         self.maker = Maker(settings, models, turns, events, metrics)
+        self.at_once, self._hurry = at_once, hurry
         self._changed = threading.Condition()  # guards all below
         self._board: dict[str, Video] = {}  # queued and running, in the order in which they will be made
         self._pace: dict[str, Pace] = {}
@@ -55,7 +66,7 @@ class Jobs:
         self._served: dict[str, float] = {}
         self._wishes: dict[str, str] = {}  # of a running job: "cancelled" or "deleted"
         self._stopping = False
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     # what requests ask for
 
@@ -92,7 +103,7 @@ class Jobs:
 
     def get(self, id: str) -> VideoJob | None:
         video = self._board.get(id) or self.store.get(id)
-        return None if video is None else self._job(video)
+        return None if video is None or self._wishes.get(id) == DELETED else self._job(video)
 
     def page(self, limit: int, after: str | None, newest_first: bool) -> tuple[list[VideoJob], bool]:
         """Some jobs, and whether there are more; raises InputError where `after` is none."""
@@ -149,7 +160,7 @@ class Jobs:
     def active(self) -> list[VideoJob]:
         """Jobs that wait or run, in the order in which they are made."""
         with self._changed:
-            videos = list(self._board.values())
+            videos = [video for video in self._board.values() if self._wishes.get(video.id) != DELETED]
         return [self._job(video) for video in videos]
 
     def running(self) -> list[VideoJob]:
@@ -182,16 +193,20 @@ class Jobs:
                 if video.status in ACTIVE:
                     self._board[video.id] = video
             self._put_in_order()
-        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"jobs {n}", daemon=True) for n in range(self.at_once)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """End the worker after the chunk that it makes; its job goes on with the next server."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join()
+        self._hurry()
+        for thread in self._threads:
+            thread.join()
 
     def _recover(self, video: Video) -> None:
         done = self.folder(video.id).frames()
@@ -210,6 +225,10 @@ class Jobs:
                 ended = self.maker.make(
                     video, self.folder(video.id), lambda: self._wish(video.id), self._progress
                 )
+            except LeftError:
+                ended = Ended("stopped")
+            except LostError as error:
+                ended = Ended("failed", "unavailable", str(error))
             except Exception as error:  # whatever it is, the next job has its turn
                 log.exception("%s failed", video.id)
                 ended = Ended(
@@ -220,11 +239,13 @@ class Jobs:
     def _next(self) -> Video | None:
         """Wait for the next job, and mark it as running. None: there is to be no other."""
         with self._changed:
-            while not self._board and not self._stopping:
+            while not self._stopping:
+                video = next((video for video in self._board.values() if video.id not in self._pace), None)
+                if video is not None:
+                    break
                 self._changed.wait()
-            if self._stopping:
+            else:
                 return None
-            video = next(iter(self._board.values()))
             now = time.time()
             self._served[video.client] = now
             self._set(video, status="in_progress", started_at=video.started_at or now)
@@ -369,10 +390,11 @@ class Jobs:
         for position, other in enumerate(list(self._board.values())):
             pace = self._pace.get(other.id, Pace(other.frames_done))
             rate = pace.rate or self._rates.get(other.model)
-            left = other.frames - pace.frames_done
-            wait = wait + left / rate if wait is not None and rate else None
+            left = (other.frames - pace.frames_done) / rate if rate else None
             if other.id == video.id:
-                return position, None if wait is None else round(wait, 1)
+                now = 0.0 if video.id in self._pace else wait
+                return position, None if now is None or left is None else round(now + left, 1)
+            wait = None if wait is None or left is None else wait + left / self.at_once
         return None, None
 
 

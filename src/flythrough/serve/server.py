@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from flythrough.serve.afar import ModelsAfar, NoTurns
 from flythrough.serve.events import Events
 from flythrough.serve.flights import Flights, LiveLimits
 from flythrough.serve.jobs import Jobs
@@ -17,6 +18,7 @@ from flythrough.serve.models import Models
 from flythrough.serve.settings import MIB, Settings
 from flythrough.serve.store import Store
 from flythrough.serve.turns import Turns
+from flythrough.spread import Cluster
 
 
 @dataclass
@@ -31,16 +33,32 @@ class Server:
     metrics: Metrics
     jobs: Jobs
     flights: Flights
+    cluster: Cluster | None = None
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
     def of(cls, settings: Settings) -> Server:
         """Open the data folder and make the parts; nothing runs yet. Raises InputError."""
         settings.make_folders()
-        models = Models(settings.models, settings.device, settings.random_weights, settings.keep_alive_s)
+        served = settings.models, settings.device, settings.random_weights, settings.keep_alive_s
+        models = Models(*served)
         turns, events, metrics = Turns(), Events(), Metrics()
         store = Store(settings.data / "jobs.sqlite")
-        jobs = Jobs(settings, store, models, turns, events, metrics)
+        cluster = None if settings.ray is None else Cluster(settings.ray, settings.device)
+        if cluster is None:
+            jobs = Jobs(settings, store, models, turns, events, metrics)
+        else:
+            afar = ModelsAfar(*served, cluster=cluster)
+            jobs = Jobs(
+                settings,
+                store,
+                afar,
+                NoTurns(),
+                events,
+                metrics,
+                at_once=cluster.at_once,
+                hurry=cluster.leave,
+            )
         flights = Flights(
             models=models,
             turns=turns,
@@ -54,7 +72,7 @@ class Server:
             ),
             on_chunk=lambda frames, waited_s, made_s: metrics.turn("live", frames, waited_s, made_s),
         )
-        return cls(settings, models, turns, store, events, metrics, jobs, flights)
+        return cls(settings, models, turns, store, events, metrics, jobs, flights, cluster)
 
 
 def _server(connection: HTTPConnection) -> Server:

@@ -32,6 +32,7 @@ class Settings:
     device       cpu or cuda; None: the best there is
     random_weights  noise at the real speed and size, without files
     keep_alive_s how long an unused model stays loaded
+    ray          a Ray cluster that makes the videos, as spread.Cluster has it; live flights stay here
     """
 
     data: Path = field(default_factory=default_data)
@@ -44,6 +45,7 @@ class Settings:
     device: str | None = None
     random_weights: bool = False
     keep_alive_s: float = 600.0
+    ray: str | None = None
 
     upload_bytes: int = 32 * MIB  # of a request that may hold a picture
     json_bytes: int = 8 * MIB  # of any other request
