@@ -80,7 +80,14 @@ def settings(data: Path, **more: Any) -> Settings:
 def serving(data: Path, **more: Any) -> Iterator[Running]:
     """A server in a thread of this process, until the block ends."""
     app = create_app(settings(data, **more))
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, ws="websockets-sansio")
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=more.get("port", 0),
+        log_config=None,
+        access_log=False,
+        ws="websockets-sansio",
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -151,10 +152,8 @@ def test_long_bodies_are_refused_whether_they_say_so_or_not(running: Running) ->
     refused(running.http.post("/v1/camera/resolve", content=b" " * 30_000), 413)
     refused(running.http.post("/v1/videos", files={"input_reference": png(600, 600)}), 413)
     for path in ("/v1/camera/resolve", "/v1/videos"):
-        try:
+        with suppress(httpx2.WriteError):  # it hung up on the rest
             refused(running.http.post(path, content=endless()), 413)
-        except httpx2.WriteError:  # it hung up on the rest
-            pass
     said = spoken(
         running.address, b"POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n"
     )
@@ -163,23 +162,34 @@ def test_long_bodies_are_refused_whether_they_say_so_or_not(running: Running) ->
 
 def test_a_body_that_never_comes_is_not_waited_for(running: Running) -> None:
     start = time.monotonic()
-    head = b"POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    head = b"POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
     said = spoken(running.address, head)
     assert said.split()[1] == b"408"
     assert time.monotonic() - start < 20
 
 
 @pytest.mark.parametrize(
-    "bad", ["../../../etc/passwd", "..", "%2e%2e%2fjobs.sqlite", "video_" + "0" * 32, "video_../x"]
+    "bad",
+    [
+        "../../jobs.sqlite",
+        "%2e%2e%2f%2e%2e%2fjobs.sqlite",
+        "..%5c..%5cjobs.sqlite",
+        "video_" + "0" * 32,
+        "video_../x",
+    ],
 )
 def test_no_path_leads_out_of_the_folder_of_a_job(running: Running, bad: str) -> None:
-    for tail in ("", "/content", "/poster.jpg", "/sheet.png", "/camera", "/request", "/events"):
-        assert running.http.get(f"/v1/videos/{bad}{tail}").status_code in (404, 422)
-    assert running.http.delete(f"/v1/videos/{bad}").status_code in (404, 405, 422)
-    for path in (f"/{bad}", f"/assets/{bad}"):
-        answer = running.http.get(path)
-        assert answer.status_code == 404
-        assert "root:" not in answer.text
+    for path in (
+        f"/v1/videos/{bad}/content",
+        f"/v1/videos/{bad}/poster.jpg",
+        f"/v1/videos/{bad}",
+        f"/assets/{bad}",
+    ):
+        said = spoken(
+            running.address, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+        )
+        assert said.split()[1] in (b"404", b"422", b"405")
+        assert b"SQLite" not in said
 
 
 UP = "../../../../etc/passwd"

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def heard(running: Running, path: str, wanted: int, into: list[tuple[str, dict[s
 
 def test_a_video_is_what_the_same_order_makes_without_a_server(running: Running, tmp_path: Path) -> None:
     job = running.ended(
-        running.ask(camera="w-12,jw-20", prompt="hills", seed=7, input_reference=PICTURE)["id"]
+        running.ask(camera="w-12,jw-20", prompt="hills", seed=0, input_reference=PICTURE)["id"]
     )
     assert (job["status"], job["progress"], job["num_frames"], job["frames_done"]) == (
         "completed",
@@ -59,13 +60,13 @@ def test_a_video_is_what_the_same_order_makes_without_a_server(running: Running,
 
     camera = CameraPath.parse("w-12,jw-20", height=64, width=96)
     picture = np.array(Image.open(BytesIO(png(64, 96))))
-    shot = Shot(camera=camera, prompt="hills", seed=7, image=picture)
+    shot = Shot(camera=camera, prompt="hills", seed=0, image=picture)
     with begin(
         Order(out=tmp_path / "fly.mp4", shot=shot, model="toy", random_weights=True, device="cpu")
     ) as flight:
         for _ in flight:
             pass
-    assert content.content == (tmp_path / "fly.mp4").read_bytes()
+    assert sha256(content.content).digest() == sha256((tmp_path / "fly.mp4").read_bytes()).digest()
 
 
 def test_all_that_belongs_to_a_video_can_be_had(running: Running) -> None:
@@ -140,7 +141,7 @@ def test_events_tell_how_it_goes_from_now_to_the_end(running: Running) -> None:
 def test_a_stopped_video_keeps_its_frames_and_goes_on_when_tried_again(
     running: Running, tmp_path: Path
 ) -> None:
-    asked = {"camera": "w-300", "seed": 5, "input_reference": PICTURE}
+    asked = {"camera": "w-120", "seed": 5, "input_reference": PICTURE}
     whole = running.ended(running.ask(**asked)["id"])["id"]
     id = running.ask(**asked)["id"]
     for _ in waiting(30):
@@ -149,7 +150,7 @@ def test_a_stopped_video_keeps_its_frames_and_goes_on_when_tried_again(
     running.http.post(f"/v1/videos/{id}/cancel")
     job = running.ended(id)
     assert job["status"] == "cancelled"
-    assert 33 <= job["frames_done"] < 301
+    assert 33 <= job["frames_done"] < 121
     assert job["has_content"]
     assert running.http.get(f"/v1/videos/{id}/sheet.png").status_code == 200
     resumed = running.server.metrics.resumed._value.get()
@@ -157,7 +158,7 @@ def test_a_stopped_video_keeps_its_frames_and_goes_on_when_tried_again(
     assert running.http.post(f"/v1/videos/{id}/retry").json()["status"] in ("queued", "in_progress")
     assert running.ended(id)["status"] == "completed"
     assert running.server.metrics.resumed._value.get() == resumed + 1
-    films = [running.http.get(f"/v1/videos/{one}/content").content for one in (whole, id)]
+    films = [sha256(running.http.get(f"/v1/videos/{one}/content").content).digest() for one in (whole, id)]
     assert films[0] == films[1]
     assert running.http.post(f"/v1/videos/{id}/retry").status_code == 409
     assert running.http.post(f"/v1/videos/{id}/cancel").json()["status"] == "completed"
@@ -264,7 +265,7 @@ def test_a_world_is_shown_in_words_as_a_picture_and_as_triangles(running: Runnin
     assert Image.open(BytesIO(shown.content)).size == (96, 64)
     assert running.http.get("/v1/worlds/3.jpg").content == shown.content
     data = running.http.get("/v1/worlds/3/scene").content
-    vertices, triangles = np.frombuffer(data, "<u4", 2)
+    vertices, triangles = np.frombuffer(data, "<u4", 2).tolist()
     xyz = np.frombuffer(data, "<f4", 3 * vertices, 8).reshape(-1, 3)
     start = 8 + 12 * vertices + -(-3 * vertices // 4) * 4
     index = np.frombuffer(data, "<u4", 3 * triangles, start)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import fastapi
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -30,11 +31,11 @@ CODES = {
 }
 
 
-class Refusal(Exception):
+class Refusal(fastapi.HTTPException):  # which FastAPI lets through wherever it is raised
     """A request that is answered by an error: its status, one sentence, and the field at fault if it is one."""
 
     def __init__(self, status: int, message: str, param: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(status, message)
         self.status, self.message, self.param = status, message, param
 
 
