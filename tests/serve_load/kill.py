@@ -11,9 +11,7 @@ same request's film that nobody disturbed.
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import subprocess
 import sys
 import tempfile
 import threading
@@ -24,57 +22,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from flythrough.client import Client, Job
+from tests.serve_load.process import Process, free_port
 from tests.serving import png
 
-COMMAND = Path(__file__).with_name("command.py")
 SEEDS = 5  # different videos; more jobs are the same ones again
-QUIET = {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
-
-
-@dataclass
-class Process:
-    """A server that is started and killed on one data folder and port."""
-
-    data: Path
-    port: int
-    model: str
-    starts: int = 0
-    _running: subprocess.Popen[str] | None = None
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        words = ["serve", "--data", self.data, "--port", self.port, "--model", self.model, "--random-weights"]
-        words += ["--device", "cpu", "--save-every", 1]
-        with (self.data.parent / "server.log").open("a") as log:
-            self._running = subprocess.Popen(
-                [sys.executable, COMMAND, *map(str, words)],
-                env=os.environ | QUIET,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert self._running.stdout is not None
-        if not self._running.stdout.readline():
-            raise RuntimeError(f"the server did not start; see {self.data.parent / 'server.log'}")
-        self.starts += 1
-
-    def kill(self) -> None:
-        """As kill -9 does: nothing of it runs any more."""
-        assert self._running is not None
-        assert self._running.stdout is not None
-        self._running.kill()
-        self._running.wait()
-        self._running.stdout.close()
-
-    def resumed(self) -> int:
-        """How often a job went on from a saved chunk instead of its first frame."""
-        log = (self.data.parent / "server.log").read_text()
-        return sum(
-            not line.endswith(" frame 0") for line in log.splitlines() if "goes on after frame" in line
-        )
 
 
 @dataclass
@@ -92,14 +43,6 @@ class Round:
 
 def request(seed: int, frames: int) -> dict[str, object]:
     return {"camera": f"w-{frames}", "seed": seed, "prompt": f"hills {seed}", "image": png(64, 96, seed)}
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def undisturbed(folder: Path, model: str, frames: int) -> dict[int, bytes]:
