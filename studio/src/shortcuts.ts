@@ -97,6 +97,9 @@ export const FLIGHT_KEYS: readonly (readonly [string, string])[] = [
   ["Q E", "Roll left, right"],
 ];
 
+/** Heard in a text field too; it has a use of its own for the others. */
+const WHILE_TYPING = new Set(["Ctrl+Enter", "Ctrl+s", "Ctrl+o"]);
+
 const GROUP: Record<Mode, Shortcut["group"]> = { path: "Path", takes: "Takes", fly: "Fly" };
 
 /** Listen, for as long as the page lives. */
@@ -109,7 +112,7 @@ export function listen(): void {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || (document.querySelector("dialog[open]") && event.key !== "?")) return;
     const name = nameOf(event);
-    if (isTyping(event.target) && !name.startsWith("Ctrl+Enter")) return;
+    if (isTyping(event.target) && !WHILE_TYPING.has(name)) return;
     if (activates(event)) return;
     const found = SHORTCUTS.find(
       ({ keys, group }) => keys.includes(name) && (group === "Everywhere" || group === GROUP[mode.peek()]),

@@ -6,6 +6,8 @@ import type { GizmoMode } from "./gizmo";
 import type { Stage } from "./stage";
 
 export const stage = signal<Stage | null>(null);
+/** Whether the 3-D place is on its way. */
+export const loadingPlace = signal(false);
 export const looking = setting("looking", false);
 export const inset = setting("inset", true);
 export const gizmoMode = setting<GizmoMode>("gizmo", "translate");

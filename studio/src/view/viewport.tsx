@@ -12,7 +12,7 @@ import { rotation, turned, type Pose } from "../model/pose";
 import { path } from "../model/resolve";
 import { frameSize, limits } from "../model/server";
 import { duration } from "../model/shot";
-import { gizmoMode, inset, looking, stage } from "./state";
+import { gizmoMode, inset, loadingPlace, looking, stage } from "./state";
 import type { Gate } from "./stage";
 import { ViewTools } from "./tools";
 
@@ -51,6 +51,12 @@ export function Viewport() {
       {broken.value && (
         <p class="viewport-broken">
           This browser shows no WebGL, so there is no 3-D view. The timeline, the queue and live flights work without it.
+        </p>
+      )}
+      {!broken.value && (loadingPlace.value || !stage.value) && (
+        <p class="viewport-loading" role="status">
+          <span class="spinner" />
+          Building the place
         </p>
       )}
       {looking.value && gate.value && <GateFrame gate={gate.value} />}
@@ -140,9 +146,14 @@ async function mount(canvas: HTMLCanvasElement, onGate: (gate: Gate) => void): P
         place.type === "world"
           ? worldSetting(place.seed, view)
           : pictureSetting(view, keyframes[0]?.fov ?? 70, aspect);
-      loading.then((setting) => {
-        if (shownView === view) here.setSetting(setting);
-      }, fail);
+      loadingPlace.value = true;
+      loading
+        .then((setting) => {
+          if (shownView === view) here.setSetting(setting);
+        }, fail)
+        .finally(() => {
+          if (shownView === view) loadingPlace.value = false;
+        });
     }),
     effect(() => {
       const comfort = limits.value?.comfort;
