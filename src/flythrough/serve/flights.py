@@ -257,18 +257,19 @@ class Flights:
                 raise
 
     def make(self, flight: Flight) -> Made:
-        """The next chunk, in this thread, when it is the flight's turn."""
-        asked = time.monotonic()
-        with self.turns.take(flight.id):
-            begun, session = time.monotonic(), flight.at
-            pieces, heard = flight.steering.take(flight.wanted, session.poses_known == 0, _lens(session))
-            flight.changed = True
-            first, films = session.frames_made, []
-            for piece in pieces:
-                if isinstance(piece, Flown):
-                    films.append(session.push(piece.c2w, piece.intrinsics))
-                else:
-                    films.append(session.hold(piece.keys, piece.frames))
+        """The next chunk, when it is the flight's turn. Not for the event loop."""
+        return self.turns.run(flight.id, self._made, flight, time.monotonic())
+
+    def _made(self, flight: Flight, asked: float) -> Made:
+        begun, session = time.monotonic(), flight.at
+        pieces, heard = flight.steering.take(flight.wanted, session.poses_known == 0, _lens(session))
+        flight.changed = True
+        first, films = session.frames_made, []
+        for piece in pieces:
+            if isinstance(piece, Flown):
+                films.append(session.push(piece.c2w, piece.intrinsics))
+            else:
+                films.append(session.hold(piece.keys, piece.frames))
         film = np.concatenate(films)
         self.on_chunk(len(film), begun - asked, time.monotonic() - begun)
         poses = session.where(range(first, first + len(film))).c2w.flatten(1).numpy()
@@ -279,12 +280,11 @@ class Flights:
         """Change the prompt; the chunk that hears of it first."""
 
         def said() -> int:
-            with self.turns.take(flight.id):
-                flight.changed = True
-                flight.at.say(prompt, over)
-                return flight.at.chunks_made
+            flight.changed = True
+            flight.at.say(prompt, over)
+            return flight.at.chunks_made
 
-        return await self.work(flight, said)
+        return await self.work(flight, self.turns.run, flight.id, said)
 
     async def rewind(self, flight: Flight, chunks: int) -> None:
         """Go back; nothing is held any more. Raises InputError beyond what the flight keeps."""
@@ -321,7 +321,7 @@ class Flights:
             facts, flight.changed = flight.noted().model_copy(), False
             try:
                 await asyncio.get_running_loop().run_in_executor(
-                    self._pilots, self._hangar.keep, still, facts
+                    self._pilots, self.turns.run, flight.id, self._hangar.keep, still, facts
                 )
             except BaseException:
                 flight.changed = True
@@ -378,7 +378,7 @@ class Flights:
         _steer(controls, init.condition_inputs)
         flight = await self._place(Flight(facts, controls=controls, client=client))
         try:
-            await self.work(flight, self._opened, flight, init, dialect, preset)
+            await self.work(flight, self.turns.run, flight.id, self._opened, flight, init, dialect, preset)
         except BaseException:
             self._forget(flight)
             raise
@@ -404,8 +404,7 @@ class Flights:
             steps=init.num_inference_steps,
         )
         pipeline = flight.held.enter_context(self.models.using(flight.facts.model))
-        with self.turns.take(flight.id):
-            flight.session = pipeline.open(shot, keys=dialect, rewinds=init.rewinds)
+        flight.session = pipeline.open(shot, keys=dialect, rewinds=init.rewinds)
 
     async def _enter(self, id: str, client: Client) -> Flight:
         flight = self.get(id)
@@ -416,7 +415,7 @@ class Flights:
             if not flight.place:
                 await self._place(flight)
                 try:
-                    await self.work(flight, self._restored, flight)
+                    await self.work(flight, self.turns.run, flight.id, self._restored, flight)
                 except BaseException:
                     self._out_of_memory(flight)
                     raise
@@ -429,8 +428,7 @@ class Flights:
         pipeline = flight.held.enter_context(self.models.using(facts.model))
         path = self._hangar.snapshot(facts.id)
         try:
-            with self.turns.take(flight.id):
-                flight.session = pipeline.restore(path, rewinds=facts.rewinds)
+            flight.session = pipeline.restore(path, rewinds=facts.rewinds)
         except InputError as error:
             text = str(error).removeprefix(f"{path}: ")  # where files lie is nobody's business
             raise Rejected(f"the flight cannot be brought back: {text}", "lost", "session") from error

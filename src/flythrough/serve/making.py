@@ -60,6 +60,7 @@ class Maker:
         if folder.finished(video.frames):  # the last server ended before it could say so
             return Ended("completed")
         try:
+            self.turns.run(video.id, self.models.get, video.model)
             with self.models.using(video.model) as pipeline:
                 flight = self._flight(video, folder, pipeline)
                 return self._fly(video, folder, flight, wish, progress)
@@ -86,8 +87,7 @@ class Maker:
         camera = folder.camera()
         if request.world is not None and not folder.picture.is_file():
             world = World.from_seed(request.world.seed, kind=request.world.kind)
-            with self.turns.take(video.id):
-                view = first_view(world, camera, video.height, video.width)
+            view = self.turns.run(video.id, first_view, world, camera, video.height, video.width)
             save_image(view, folder.picture)
         shot = Shot(
             camera=camera,
@@ -118,9 +118,7 @@ class Maker:
                 chunks = iter(flight)
                 while True:
                     start = time.monotonic()
-                    with self.turns.take(video.id):
-                        began = time.monotonic()
-                        count = next(chunks, None)
+                    began, count = self.turns.run(video.id, lambda: (time.monotonic(), next(chunks, None)))
                     now = time.monotonic()
                     if count is not None:
                         self.metrics.turn("job", count, began - start, now - began)

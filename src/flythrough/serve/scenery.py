@@ -44,8 +44,8 @@ def thumbnail(world: World, fov_deg: float, height: int, width: int, turns: Turn
     path = CameraPath(
         torch.eye(4, dtype=torch.float64)[None], from_fov(fov_deg, height, width), height, width
     )
-    with turns.take("pictures of worlds"):
-        data = jpeg(first_view(world, path, height, width), quality=88)
+    view = turns.run("pictures of worlds", first_view, world, path, height, width)
+    data = jpeg(view, quality=88)
     with suppress(OSError):
         if sum(1 for _ in cache.iterdir()) < MOST_KEPT:
             save_bytes(file, data)
