@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
-from flythrough.kernels.turn.reference import turn
+from flythrough.kernels.turn.reference import shrinking, turned_only
 
 
 def lay(
@@ -30,17 +31,21 @@ def lay(
     plain          (B, T, S, A, D): takes the vectors as they are before they are turned
     Returns how much longer shrunk vectors have become, (B, T, S, A), as turn does, else None.
     """
+    h, force = x.float(), torch.full((), scale, device=x.device)
     if weight is not None:
-        row = x.flatten(-2)
-        x = functional.rms_norm(row, row.shape[-1:], weight.to(x.dtype), eps).view(x.shape)
-    force = 1 if strength is None else strength[..., None]
-    if plain is not None or rotary is None:
-        h = (functional.relu(x) if relu else x).float() * scale
-        if plain is not None:
-            plain.copy_(h * force)
-        if rotary is None:
-            out.copy_(h * force)
-            return None
-    turned, growth = turn(x, *rotary, matrix, relu=relu, scale=scale, shrink=shrink)
-    out.copy_(turned * force)
+        squares = torch.linalg.vector_norm(x.flatten(-2), dim=-1, dtype=torch.float32).square()
+        force = force * torch.rsqrt(squares / weight.numel() + eps)[..., None, None]
+        h = h * weight.view(x.shape[-2:])
+    h = functional.relu(h) if relu else h  # force is positive, so that it can come last
+    strong = force if strength is None else force * strength[..., None]
+    if plain is not None:
+        plain.copy_(h * strong)
+    growth = None
+    if rotary is not None:
+        turned = turned_only(h, *rotary, matrix)
+        if shrink:
+            factor, growth = shrinking(h, turned, force.square())
+            strong = strong * factor
+        h = turned
+    out.copy_(h * strong)
     return growth

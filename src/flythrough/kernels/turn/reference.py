@@ -29,17 +29,31 @@ def turn(
     (B, T, S, A), through which no gradient flows. Source: RoPE and UCPE of SANA-WM, arXiv 2605.15178.
     """
     h = (functional.relu(x) if relu else x).float() * scale
-    if matrix is None:
-        return _by_pairs(h, cos, sin), None
-    spatial, rest = h.chunk(2, dim=-1)
-    turned = torch.cat([_by_fours(spatial, matrix), _by_pairs(rest, cos, sin)], -1)
+    turned = turned_only(h, cos, sin, matrix)
     if not shrink:
         return turned, None
-    before, after = (v.square().mean(-1, keepdim=True) for v in (h, turned))
-    factor = torch.sqrt((before + EPS) / (after + EPS)).clamp(max=1)
+    factor, growth = shrinking(h, turned)
+    return turned * factor, growth
+
+
+def turned_only(h: Tensor, cos: Tensor, sin: Tensor, matrix: Tensor | None = None) -> Tensor:
+    """`turn` of float32 vectors that are ready for it, none shrunk."""
+    if matrix is None:
+        return _by_pairs(h, cos, sin)
+    spatial, rest = h.chunk(2, dim=-1)
+    return torch.cat([_by_fours(spatial, matrix), _by_pairs(rest, cos, sin)], -1)
+
+
+def shrinking(h: Tensor, turned: Tensor, power: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
+    """What vectors (B, T, S, A, D) that were turned are multiplied with, (B, T, S, A, 1), and how they have grown.
+
+    power  the square of a factor that both still lack
+    """
+    before, after = (v.square().mean(-1, keepdim=True) * power for v in (h, turned))
+    share = ((before + EPS) / (after + EPS)).clamp(max=1)
     with torch.no_grad():
-        longer, length = (v.mul(x.shape[-1]).sqrt().clamp(min=EPS) for v in (factor.square() * after, before))
-    return turned * factor, (longer / length).square().squeeze(-1)
+        longer, length = (v.mul(h.shape[-1]).clamp(min=EPS**2) for v in (share * after, before))
+    return share.sqrt(), (longer / length).squeeze(-1)
 
 
 def _by_pairs(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -49,8 +63,10 @@ def _by_pairs(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def _by_fours(x: Tensor, matrix: Tensor) -> Tensor:
-    """Multiplied and added, not a matrix product, so that no setting can round the rotations."""
+    """Elsewhere than on a CPU multiplied and added, not a matrix product: there a setting may round products."""
     groups = x.unflatten(-1, (-1, 4))  # (B, T, S, A, groups, 4)
+    if x.device.type == "cpu":
+        return (groups.flatten(-3, -2) @ matrix.squeeze(-3).transpose(-1, -2)).view(x.shape)
     a, b, c, d = (
         part * column
         for part, column in zip(groups.split(1, dim=-1), matrix.unsqueeze(-3).unbind(-1), strict=True)
