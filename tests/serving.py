@@ -13,12 +13,12 @@ from typing import Any
 
 import httpx2
 import numpy as np
-import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
 from flythrough.presets import PRESETS
 from flythrough.serve.app import create_app
+from flythrough.serve.daemon import Daemon
 from flythrough.serve.server import Server
 from flythrough.serve.settings import Settings
 from tests.toys import toy
@@ -72,7 +72,13 @@ def register_toy() -> None:
 
 def settings(data: Path, **more: Any) -> Settings:
     register_toy()
-    given: dict[str, Any] = {"models": ("toy",), "device": "cpu", "random_weights": True, "save_every": 1}
+    given: dict[str, Any] = {
+        "models": ("toy",),
+        "device": "cpu",
+        "random_weights": True,
+        "save_every": 1,
+        "port": 0,
+    }
     return Settings(data=data, **(given | more))
 
 
@@ -80,21 +86,13 @@ def settings(data: Path, **more: Any) -> Settings:
 def serving(data: Path, **more: Any) -> Iterator[Running]:
     """A server in a thread of this process, until the block ends."""
     app = create_app(settings(data, **more))
-    config = uvicorn.Config(
-        app,
-        host="127.0.0.1",
-        port=more.get("port", 0),
-        log_config=None,
-        access_log=False,
-        ws="websockets-sansio",
-    )
-    server = uvicorn.Server(config)
+    server = Daemon(app)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     for _ in waiting(30):
         if server.started:
             break
-    address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    address = server.address
     try:
         with httpx2.Client(base_url=address, trust_env=False, timeout=60) as http:
             yield Running(address, http, app)

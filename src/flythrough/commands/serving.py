@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -49,9 +48,8 @@ def serve(
 ) -> None:
     """Serve the studio, videos and live flights; jobs outlive it, whatever happens."""
     try:
-        import uvicorn
-
         from flythrough.serve.app import create_app
+        from flythrough.serve.daemon import Daemon
         from flythrough.serve.settings import Settings, default_data
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("flythrough"):
@@ -79,53 +77,12 @@ def serve(
     for noisy in ("httpx", "httpx2", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=settings.connections,
-        timeout_graceful_shutdown=5,
-        h11_max_incomplete_event_size=65536,
-        ws="websockets-sansio",
-        ws_max_size=app.state.server.flights.limits.message_bytes,
-        ws_per_message_deflate=False,  # raw frames would cost the time that the model needs
-        lifespan="on",
-        proxy_headers=False,
-    )
-    running = _Announced(config)
+    running = Daemon(app, announce=True)
     running.run()
     if not running.started:
         raise InputError(
             f"{host}:{port} cannot be listened at; another program may be there already, so try --port"
         )
-
-
-class _Announced:
-    """A uvicorn server that says on standard output where it is, once it is there."""
-
-    def __init__(self, config: object) -> None:
-        import uvicorn
-
-        class Server(uvicorn.Server):
-            async def startup(self, sockets: object = None) -> None:
-                await super().startup(sockets)  # pyrefly: ignore
-                if self.started:
-                    bound = self.servers[0].sockets[0].getsockname()
-                    shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-                    print(f"http://{shown}:{bound[1]}", flush=True)
-
-        self.server = Server(config)  # pyrefly: ignore
-
-    def run(self) -> None:
-        with suppress(SystemExit):  # what uvicorn says instead of an exception
-            self.server.run()
-
-    @property
-    def started(self) -> bool:
-        return self.server.started
 
 
 def ps(server: Address = ADDRESS, token: Token = None) -> None:

@@ -42,6 +42,13 @@ class Events:
             with self._lock:
                 self._listeners.discard(listener)
 
+    def close(self) -> None:
+        """There is no more news: everybody stops listening. On the event loop."""
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener.end()
+
     @property
     def full(self) -> bool:
         return len(self._listeners) >= MOST_LISTENERS
@@ -53,6 +60,7 @@ class Listener:
 
     only: str | None
     loop: asyncio.AbstractEventLoop
+    ended: bool = False
     _news: dict[Key, str] = field(default_factory=dict)
     _some: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -61,9 +69,14 @@ class Listener:
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self._put, key, data)
 
+    def end(self) -> None:
+        """On the event loop."""
+        self.ended = True
+        self._some.set()
+
     async def news(self, heartbeat_s: float) -> AsyncIterator[tuple[str, str] | None]:
-        """(event, data) as they come; None after every heartbeat_s without any."""
-        while True:
+        """(event, data) as they come; None after every heartbeat_s without any. Ends with the server."""
+        while not self.ended:
             try:
                 async with asyncio.timeout(heartbeat_s):
                     await self._some.wait()
