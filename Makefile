@@ -4,7 +4,7 @@ BIN := .venv/bin
 TORCH ?= 2.13.0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test lint format clean
+.PHONY: setup demo test lint format studio clean
 .DEFAULT_GOAL := setup
 
 setup: .venv/stamp
@@ -28,6 +28,11 @@ lint: setup
 	$(BIN)/lint-imports
 	$(BIN)/pyrefly check
 	$(BIN)/codespell
+
+# The studio as it is served: types from the server's schema, then a build. Needs Node; its users need none.
+studio: setup
+	$(BIN)/python studio/openapi.py > studio/openapi.json
+	cd studio && npm ci && npm run types && npm run check && npm run build
 
 format: setup
 	$(BIN)/ruff check --fix .

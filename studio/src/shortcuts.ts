@@ -1,6 +1,14 @@
 /** Every key of the studio, in one table: what it does, where, and how the overlay shows it. */
 
-import { addKeyframe, clearSelection, extendPath, removeSelected, selectAll, selectNeighbour, snapping } from "./model/edits";
+import {
+  addKeyframe,
+  clearSelection,
+  extendPath,
+  removeSelected,
+  selectAll,
+  selectNeighbour,
+  snapping,
+} from "./model/edits";
 import { exportPath, importPath } from "./model/files";
 import { redo, shot, undo } from "./model/history";
 import { generate } from "./model/jobs";
@@ -34,7 +42,13 @@ const anywhere = (keys: string[], shown: string, about: string, run: () => void)
 });
 const inMode =
   (group: "Path" | "Takes" | "Fly") =>
-  (keys: string[], shown: string, about: string, run: () => void): Shortcut => ({ keys, shown, about, group, run });
+  (keys: string[], shown: string, about: string, run: () => void): Shortcut => ({
+    keys,
+    shown,
+    about,
+    group,
+    run,
+  });
 const [onPath, onTakes, inFlight] = [inMode("Path"), inMode("Takes"), inMode("Fly")];
 
 export const SHORTCUTS: readonly Shortcut[] = [
@@ -48,7 +62,12 @@ export const SHORTCUTS: readonly Shortcut[] = [
   anywhere(["Ctrl+o"], "Ctrl O", "Import a path", importPath),
   anywhere(["["], "[", "Hide or show the left panel", () => (leftOpen.value = !leftOpen.value)),
   anywhere(["]"], "]", "Hide or show the right panel", () => (rightOpen.value = !rightOpen.value)),
-  anywhere(["?", "Shift+?"], "?", "This overview", () => (overlay.value = overlay.value === "keys" ? null : "keys")),
+  anywhere(
+    ["?", "Shift+?"],
+    "?",
+    "This overview",
+    () => (overlay.value = overlay.value === "keys" ? null : "keys"),
+  ),
 
   onPath([" "], "Space", "Play and pause", togglePlay),
   onPath(["ArrowLeft"], "←", "One frame back", () => step(-1)),
@@ -64,19 +83,31 @@ export const SHORTCUTS: readonly Shortcut[] = [
   onPath(["a"], "A", "Keyframe two seconds on", extendPath),
   onPath(["Delete", "Backspace"], "Del", "Delete selected keyframes", removeSelected),
   onPath(["Ctrl+a"], "Ctrl A", "Select all keyframes", selectAll),
-  onPath(["Escape"], "Esc", "Let go of selection or move", () => (move.peek() ? dropMove() : clearSelection())),
+  onPath(["Escape"], "Esc", "Let go of selection or move", () =>
+    move.peek() ? dropMove() : clearSelection(),
+  ),
   onPath(["c"], "C", "Through the camera, or the scene", () => (looking.value = !looking.value)),
   onPath(["g"], "G", "Handles that move", () => (gizmoMode.value = "translate")),
   onPath(["t"], "T", "Handles that turn", () => (gizmoMode.value = "rotate")),
   onPath(["s"], "S", "Snapping", () => (snapping.value = !snapping.value)),
   onPath(["f"], "F", "See the whole path", () => framePath(shot.peek().keyframes.map((key) => key.position))),
   onPath(["l"], "L", "Loop", () => (looping.value = !looping.value)),
-  onPath(["m"], "M", "Moves, or the keyframe", () => (pathPage.value = pathPage.value === "moves" ? "keyframe" : "moves")),
+  onPath(
+    ["m"],
+    "M",
+    "Moves, or the keyframe",
+    () => (pathPage.value = pathPage.value === "moves" ? "keyframe" : "moves"),
+  ),
 
   onTakes([" "], "Space", "Play and pause", toggleTake),
   onTakes(["ArrowLeft"], "←", "One frame back", () => stepTake(-1, TAKE_FPS)),
   onTakes(["ArrowRight"], "→", "One frame on", () => stepTake(1, TAKE_FPS)),
-  onTakes(["w"], "W", "Wipe, or side by side", () => (layout.value = layout.value === "wipe" ? "sides" : "wipe")),
+  onTakes(
+    ["w"],
+    "W",
+    "Wipe, or side by side",
+    () => (layout.value = layout.value === "wipe" ? "sides" : "wipe"),
+  ),
   onTakes(["x"], "X", "Exchange A and B", exchange),
 
   inFlight(["Enter"], "↵", "Take off", () => {

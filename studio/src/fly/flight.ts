@@ -71,10 +71,12 @@ export async function begin(): Promise<void> {
   if (now.place.type === "world") init.world = { seed: now.place.seed };
   if (now.place.type === "picture") {
     const picture = await readPicture(now.place.id);
-    if (!picture) return say(`The picture ${now.place.name} is gone from this browser; drop it again.`, "error");
+    if (!picture)
+      return say(`The picture ${now.place.name} is gone from this browser; drop it again.`, "error");
     init.first_frame = new Uint8Array(await picture.arrayBuffer());
   }
-  const number = 1 + Math.max(0, ...branches.peek().map((one) => Number(/^Flight (\d+)/.exec(one.name)?.[1] ?? 0)));
+  const number =
+    1 + Math.max(0, ...branches.peek().map((one) => Number(/^Flight (\d+)/.exec(one.name)?.[1] ?? 0)));
   unnamed = { name: `Flight ${number}`, place: now.place, prompt: now.prompt, from: null };
   open(init);
 }

@@ -75,7 +75,11 @@ function Overlay() {
   return (
     <>
       <dl class="fly-figures">
-        <Figure name="Key to picture" value={latencyMs === null ? "–" : String(Math.round(latencyMs))} unit="ms" />
+        <Figure
+          name="Key to picture"
+          value={latencyMs === null ? "–" : String(Math.round(latencyMs))}
+          unit="ms"
+        />
         <Figure name="Pictures" value={fps.toFixed(1)} unit="fps" />
         <Figure name="Chunk" value={String(making.value.ms)} unit="ms" />
       </dl>
@@ -163,8 +167,8 @@ function Curtain() {
       {now === "broken" && <p class="bad">{trouble.value}</p>}
       <h2>Fly it yourself</h2>
       <p>
-        The model draws what you steer towards, half a second at a time. <kbd>W</kbd> <kbd>A</kbd> <kbd>S</kbd> <kbd>D</kbd>{" "}
-        move and turn, the mouse and a gamepad look around.
+        The model draws what you steer towards, half a second at a time. <kbd>W</kbd> <kbd>A</kbd>{" "}
+        <kbd>S</kbd> <kbd>D</kbd> move and turn, the mouse and a gamepad look around.
       </p>
       <Button
         label="Take off"
@@ -204,7 +208,13 @@ function Bar() {
         >
           Rewind
         </Button>
-        <Button label="Split: a second flight from here" shortcut="B" icon="fork" disabled={!inFlight} onClick={fork}>
+        <Button
+          label="Split: a second flight from here"
+          shortcut="B"
+          icon="fork"
+          disabled={!inFlight}
+          onClick={fork}
+        >
           Fork
         </Button>
       </div>
@@ -212,7 +222,12 @@ function Bar() {
         <b>{clock(seconds.value)}</b> · frame {figures.value.frame}
       </span>
       <div class="cluster end">
-        <Button label="Leave the flight; it can be gone on with" icon="stop" disabled={!inFlight} onClick={land}>
+        <Button
+          label="Leave the flight; it can be gone on with"
+          icon="stop"
+          disabled={!inFlight}
+          onClick={land}
+        >
           Land
         </Button>
       </div>

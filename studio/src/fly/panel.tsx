@@ -59,7 +59,8 @@ function Words({ disabled }: { disabled: boolean }) {
 }
 
 function Flights() {
-  if (!branches.value.length) return <p class="hint">Flights stay here, also after a reload, until you delete them.</p>;
+  if (!branches.value.length)
+    return <p class="hint">Flights stay here, also after a reload, until you delete them.</p>;
   return (
     <ol class="flights" aria-label="Flights">
       {branches.value.map((one) => (

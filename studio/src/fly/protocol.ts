@@ -84,8 +84,10 @@ export class Link {
         realtime_output_pacing: true,
         ...init,
       });
-    this.socket.onclose = (event) => listener.onClose(event.code === 1000 ? "" : event.reason || "The connection broke.");
-    this.socket.onmessage = (event: MessageEvent<ArrayBuffer>) => this.hear(new Uint8Array(event.data), listener);
+    this.socket.onclose = (event) =>
+      listener.onClose(event.code === 1000 ? "" : event.reason || "The connection broke.");
+    this.socket.onmessage = (event: MessageEvent<ArrayBuffer>) =>
+      this.hear(new Uint8Array(event.data), listener);
   }
 
   event(kind: string, payload?: unknown): void {
@@ -94,7 +96,10 @@ export class Link {
 
   /** These keys are held from now on. */
   hold(keys: readonly string[]): void {
-    this.event("camera_actions", { mode: "state", transitions: [{ actions: keys, client_ts_ms: performance.now() }] });
+    this.event("camera_actions", {
+      mode: "state",
+      transitions: [{ actions: keys, client_ts_ms: performance.now() }],
+    });
   }
 
   close(): void {

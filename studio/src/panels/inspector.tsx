@@ -183,8 +183,16 @@ function Shift({ axis, ids }: { axis: Axis; ids: ReadonlySet<string> }) {
     <>
       <span class="field-label">{axis.label}</span>
       <div class="segmented wide">
-        <Button label={`${axis.label} less ${amount}`} icon="minus" onClick={() => shiftAxis(ids, axis, -axis.step)} />
-        <Button label={`${axis.label} plus ${amount}`} icon="plus" onClick={() => shiftAxis(ids, axis, axis.step)} />
+        <Button
+          label={`${axis.label} less ${amount}`}
+          icon="minus"
+          onClick={() => shiftAxis(ids, axis, -axis.step)}
+        />
+        <Button
+          label={`${axis.label} plus ${amount}`}
+          icon="plus"
+          onClick={() => shiftAxis(ids, axis, axis.step)}
+        />
       </div>
     </>
   );
@@ -193,7 +201,11 @@ function Shift({ axis, ids }: { axis: Axis; ids: ReadonlySet<string> }) {
 function Overview() {
   const keys = shot.value.keyframes;
   const flown = path.value;
-  const metres = flown ? flown.poses.slice(1).reduce((sum, pose, i) => sum + distance(pose.position, flown.poses[i]?.position ?? pose.position), 0) : 0;
+  const metres = flown
+    ? flown.poses
+        .slice(1)
+        .reduce((sum, pose, i) => sum + distance(pose.position, flown.poses[i]?.position ?? pose.position), 0)
+    : 0;
   return (
     <div class="inspector">
       <dl class="figures">

@@ -38,7 +38,11 @@ export function Moves() {
             </button>
           ))}
       </div>
-      {chosen ? <Parameters chosen={chosen} /> : <p class="hint">Choose a move to see it in the scene before it is made.</p>}
+      {chosen ? (
+        <Parameters chosen={chosen} />
+      ) : (
+        <p class="hint">Choose a move to see it in the scene before it is made.</p>
+      )}
     </div>
   );
 }
@@ -66,13 +70,19 @@ function Parameters({ chosen }: { chosen: Move }) {
             low={parameter.low}
             high={parameter.high}
             whole={parameter.unit === "seed"}
-            onChange={(value) => set(without(chosen, { ...chosen.values, [parameter.name]: value }, parameter.name))}
+            onChange={(value) =>
+              set(without(chosen, { ...chosen.values, [parameter.name]: value }, parameter.name))
+            }
           />
         ))}
       </div>
       <div class="move-foot">
         <div class="segmented" role="group" aria-label="Where the move goes">
-          <Button label="After the path" pressed={chosen.append} onClick={() => (move.value = { ...chosen, append: true })}>
+          <Button
+            label="After the path"
+            pressed={chosen.append}
+            onClick={() => (move.value = { ...chosen, append: true })}
+          >
             Append
           </Button>
           <Button
@@ -125,7 +135,14 @@ function Slider({ label, unit, value, low, high, whole = false, onChange }: Slid
           value={value}
           onInput={(event) => onChange(Number(event.currentTarget.value))}
         />
-        <NumberField label={label} value={value} unit={unit} digits={whole ? 0 : step < 0.5 ? 2 : 1} step={step} onChange={onChange} />
+        <NumberField
+          label={label}
+          value={value}
+          unit={unit}
+          digits={whole ? 0 : step < 0.5 ? 2 : 1}
+          step={step}
+          onChange={onChange}
+        />
       </div>
     </>
   );
@@ -149,7 +166,9 @@ function isOverruled(chosen: Move, parameter: Parameter): boolean {
 
 /** Amount and speed say the same thing: what was set last counts. */
 function without(chosen: Move, values: Record<string, number>, set: string): Record<string, number> {
-  const amount = chosen.preset.parameters.find((one: CameraPreset["parameters"][number]) => one.default === null);
+  const amount = chosen.preset.parameters.find(
+    (one: CameraPreset["parameters"][number]) => one.default === null,
+  );
   const next = { ...values };
   if (amount && set === "speed") delete next[amount.name];
   if (amount && set === amount.name) delete next["speed"];

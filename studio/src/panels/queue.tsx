@@ -2,7 +2,18 @@
 
 import { useSignal } from "@preact/signals";
 import type { VideoJob } from "../api/types";
-import { active, cancel, download, newestFirst, posterUrl, removeJob, retry, takeA, takeB, titles } from "../model/jobs";
+import {
+  active,
+  cancel,
+  download,
+  newestFirst,
+  posterUrl,
+  removeJob,
+  retry,
+  takeA,
+  takeB,
+  titles,
+} from "../model/jobs";
 import { mode } from "../model/mode";
 import { online } from "../model/server";
 import { Button } from "../ui/button";
@@ -21,7 +32,11 @@ export function Queue() {
       {takes.length === 0 ? (
         <div class="queue-empty">
           <Icon name="camera" size={20} />
-          <p>{online.value === false ? "The server is away; it will be asked again." : "What you generate appears here, frame by frame."}</p>
+          <p>
+            {online.value === false
+              ? "The server is away; it will be asked again."
+              : "What you generate appears here, frame by frame."}
+          </p>
         </div>
       ) : (
         <ul class="takes">
@@ -62,7 +77,9 @@ function Take({ job }: { job: VideoJob }) {
         </span>
       </button>
       <div class="take-actions">
-        {(runs || job.status === "queued") && <Button label="Cancel" icon="stop" onClick={() => void cancel(job.id)} />}
+        {(runs || job.status === "queued") && (
+          <Button label="Cancel" icon="stop" onClick={() => void cancel(job.id)} />
+        )}
         {(job.status === "failed" || job.status === "cancelled") && (
           <Button label="Try again" icon="retry" onClick={() => void retry(job.id)} />
         )}
@@ -81,10 +98,19 @@ function Take({ job }: { job: VideoJob }) {
             <Button label="Download" icon="download" onClick={() => download(job)} />
           </>
         )}
-        {!runs && job.status !== "queued" && <Button label="Delete" icon="trash" onClick={() => void removeJob(job.id)} />}
+        {!runs && job.status !== "queued" && (
+          <Button label="Delete" icon="trash" onClick={() => void removeJob(job.id)} />
+        )}
       </div>
       {runs && (
-        <div class="take-progress" role="progressbar" aria-label="Progress" aria-valuemin={0} aria-valuemax={100} aria-valuenow={job.progress}>
+        <div
+          class="take-progress"
+          role="progressbar"
+          aria-label="Progress"
+          aria-valuemin={0}
+          aria-valuemax={100}
+          aria-valuenow={job.progress}
+        >
           <span style={{ transform: `scaleX(${job.progress / 100})` }} />
         </div>
       )}

@@ -3,7 +3,17 @@
 import { useState } from "preact/hooks";
 import { clearSelection } from "../model/edits";
 import { exportPath, importPath } from "../model/files";
-import { canRedo, canUndo, change, endGesture, redo, redoLabel, shot, undo, undoLabel } from "../model/history";
+import {
+  canRedo,
+  canUndo,
+  change,
+  endGesture,
+  redo,
+  redoLabel,
+  shot,
+  undo,
+  undoLabel,
+} from "../model/history";
 import { active } from "../model/jobs";
 import { mode, type Mode } from "../model/mode";
 import { seek } from "../model/playback";
@@ -35,7 +45,9 @@ export function TopBar() {
           spellcheck={false}
           maxLength={80}
           value={shot.value.name}
-          onInput={(event) => change("Rename shot", { ...shot.peek(), name: event.currentTarget.value }, "name")}
+          onInput={(event) =>
+            change("Rename shot", { ...shot.peek(), name: event.currentTarget.value }, "name")
+          }
           onBlur={endGesture}
           onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()}
         />
@@ -73,7 +85,12 @@ export function TopBar() {
         />
         <span class="rule" />
         <Files />
-        <Button label="Keyboard shortcuts" shortcut="?" icon="help" onClick={() => (overlay.value = "keys")} />
+        <Button
+          label="Keyboard shortcuts"
+          shortcut="?"
+          icon="help"
+          onClick={() => (overlay.value = "keys")}
+        />
         <Server />
       </div>
     </header>
@@ -90,7 +107,9 @@ function Mark() {
 }
 
 function Saved() {
-  const text = { saved: "Saved", saving: "Saving", failed: "Not saved: this browser keeps nothing" }[saved.value];
+  const text = { saved: "Saved", saving: "Saving", failed: "Not saved: this browser keeps nothing" }[
+    saved.value
+  ];
   return (
     <span class={`saved ${saved.value}`} role="status">
       {text}

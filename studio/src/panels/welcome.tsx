@@ -8,9 +8,21 @@ import { mode } from "../model/mode";
 import { Icon, type IconName } from "../ui/icon";
 
 const STEPS: readonly { icon: IconName; title: string; text: string }[] = [
-  { icon: "world", title: "Choose a place", text: "A rendered world, or a picture of your own. It is the first frame." },
-  { icon: "path", title: "Draw the camera's path", text: "Keyframes in the scene and on the timeline, or moves by name." },
-  { icon: "sparkle", title: "Generate, compare, fly", text: "Takes appear frame by frame. Or take the controls and fly live." },
+  {
+    icon: "world",
+    title: "Choose a place",
+    text: "A rendered world, or a picture of your own. It is the first frame.",
+  },
+  {
+    icon: "path",
+    title: "Draw the camera's path",
+    text: "Keyframes in the scene and on the timeline, or moves by name.",
+  },
+  {
+    icon: "sparkle",
+    title: "Generate, compare, fly",
+    text: "Takes appear frame by frame. Or take the controls and fly live.",
+  },
 ];
 
 export function Welcome() {
@@ -65,11 +77,16 @@ export function Welcome() {
             </button>
           ))}
           {worlds.value.length === 0 &&
-            Array.from({ length: 11 }, (_, i) => <span key={i} class="world-card ghost" aria-hidden="true" />)}
+            Array.from({ length: 11 }, (_, i) => (
+              <span key={i} class="world-card ghost" aria-hidden="true" />
+            ))}
         </div>
         <p class="welcome-foot">
-          In a hurry? <button type="button" class="link" onClick={() => (mode.value = "fly")}>Fly live</button> from any place, and
-          turn the flight into a path afterwards. <kbd>?</kbd> shows every key.
+          In a hurry?{" "}
+          <button type="button" class="link" onClick={() => (mode.value = "fly")}>
+            Fly live
+          </button>{" "}
+          from any place, and turn the flight into a path afterwards. <kbd>?</kbd> shows every key.
         </p>
       </div>
     </div>

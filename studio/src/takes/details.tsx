@@ -51,7 +51,12 @@ function Facts({ job, letter }: { job: VideoJob; letter: string }) {
         </dd>
       </dl>
       <div class="facts-actions">
-        <Button label="Make this take's place, words and path the shot" icon="path" variant="solid" onClick={open}>
+        <Button
+          label="Make this take's place, words and path the shot"
+          icon="path"
+          variant="solid"
+          onClick={open}
+        >
           Reopen path
         </Button>
         {job.status === "completed" && (

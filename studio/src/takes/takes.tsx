@@ -163,7 +163,10 @@ function Bar({ first, second }: { first: VideoJob; second: VideoJob | undefined 
             label="Compare with another take"
             icon="compare"
             disabled={newestFirst.value.filter(hasVideo).length < 2}
-            onClick={() => (takeB.value = newestFirst.value.find((job) => hasVideo(job) && job.id !== first.id)?.id ?? null)}
+            onClick={() =>
+              (takeB.value =
+                newestFirst.value.find((job) => hasVideo(job) && job.id !== first.id)?.id ?? null)
+            }
           >
             Compare
           </Button>
@@ -178,7 +181,15 @@ export function exchange(): void {
   if (a && b) [takeA.value, takeB.value] = [b, a];
 }
 
-function Choose({ label, value, onChange }: { label: string; value: string; onChange: (id: string) => void }) {
+function Choose({
+  label,
+  value,
+  onChange,
+}: {
+  label: string;
+  value: string;
+  onChange: (id: string) => void;
+}) {
   return (
     <label class="choose">
       <span>{label}</span>
@@ -211,5 +222,7 @@ function Empty() {
 }
 
 function hasVideo(job: VideoJob): boolean {
-  return job.status === "completed" || (job.has_content && (job.status === "cancelled" || job.status === "failed"));
+  return (
+    job.status === "completed" || (job.has_content && (job.status === "cancelled" || job.status === "failed"))
+  );
 }

@@ -1,7 +1,16 @@
 /** Dragging keyframes in the timeline: sideways in time, up and down in value; the first few pixels decide which. */
 
 import type { Axis } from "../model/axes";
-import { clearSelection, retime, select, selected, selection, setAxis, snapTime, snapValue } from "../model/edits";
+import {
+  clearSelection,
+  retime,
+  select,
+  selected,
+  selection,
+  setAxis,
+  snapTime,
+  snapValue,
+} from "../model/edits";
 import { endGesture, shot } from "../model/history";
 import { seek } from "../model/playback";
 import type { Keyframe } from "../model/shot";
@@ -90,7 +99,13 @@ function shiftTimes(before: readonly Keyframe[], key: Keyframe, by: number, free
   retime(times, "drag time");
 }
 
-function shiftValues(before: readonly Keyframe[], key: Keyframe, lane: Lane, by: number, free: boolean): void {
+function shiftValues(
+  before: readonly Keyframe[],
+  key: Keyframe,
+  lane: Lane,
+  by: number,
+  free: boolean,
+): void {
   const shift = snapValue(lane.axis, lane.axis.get(key) + by, free) - lane.axis.get(key);
   for (const one of before) {
     setAxis(new Set([one.id]), lane.axis, lane.axis.get(one) + shift, `drag ${lane.axis.id}`);

@@ -36,7 +36,9 @@ export function Lane({ axis, scale, height }: Props) {
         dragSelection(event, scale, event.currentTarget.getBoundingClientRect().left);
       }}
     >
-      {large && zero > 0 && zero < height && <line class="zero" x1="0" x2={scale.width} y1={zero} y2={zero} />}
+      {large && zero > 0 && zero < height && (
+        <line class="zero" x1="0" x2={scale.width} y1={zero} y2={zero} />
+      )}
       {flown && <path class="curve" d={line(values, flown.fps, scale, height, range)} />}
       {large && <Labels axis={axis} range={range} height={height} width={scale.width} />}
       {keyframes.map((key) => (

@@ -110,6 +110,7 @@ function Ticks({ scale }: { scale: Scale }) {
 }
 
 function label(seconds: number, step: number): string {
-  if (seconds >= 60) return `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, "0")}`;
+  if (seconds >= 60)
+    return `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, "0")}`;
   return `${seconds.toFixed(step < 1 ? (step < 0.5 ? 2 : 1) : 0)} s`;
 }

@@ -118,14 +118,20 @@ function SpeedGutter({ height }: { height: number }) {
 function Playhead({ scale }: { scale: Scale }) {
   const x = scale.x(time.value);
   if (x < 0 || x > scale.width) return null;
-  return <div class="playhead" style={{ transform: `translateX(${(GUTTER + x).toFixed(1)}px)` }} aria-hidden="true" />;
+  return (
+    <div
+      class="playhead"
+      style={{ transform: `translateX(${(GUTTER + x).toFixed(1)}px)` }}
+      aria-hidden="true"
+    />
+  );
 }
 
 function Lesson() {
   return (
     <p class="lesson">
-      A path needs a second keyframe. Turn the view and press <kbd>⇧K</kbd>, press <kbd>A</kbd> to move ahead, or
-      choose a move on the right.
+      A path needs a second keyframe. Turn the view and press <kbd>⇧K</kbd>, press <kbd>A</kbd> to move ahead,
+      or choose a move on the right.
     </p>
   );
 }

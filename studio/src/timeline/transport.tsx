@@ -1,7 +1,14 @@
 /** Play, step, keyframes, snapping, zoom, and what is wrong with the path. */
 
 import { useState } from "preact/hooks";
-import { addKeyframe, extendPath, removeSelected, selectNeighbour, selection, snapping } from "../model/edits";
+import {
+  addKeyframe,
+  extendPath,
+  removeSelected,
+  selectNeighbour,
+  selection,
+  snapping,
+} from "../model/edits";
 import { shot } from "../model/history";
 import { looping, playing, seek, togglePlay } from "../model/playback";
 import { path, problem } from "../model/resolve";

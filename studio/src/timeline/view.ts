@@ -50,7 +50,9 @@ export class Scale {
   ) {}
 
   x(seconds: number): number {
-    return PAD + ((seconds - this.shown.start) / (this.shown.end - this.shown.start)) * (this.width - 2 * PAD);
+    return (
+      PAD + ((seconds - this.shown.start) / (this.shown.end - this.shown.start)) * (this.width - 2 * PAD)
+    );
   }
 
   time(x: number): number {

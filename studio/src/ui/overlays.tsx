@@ -39,7 +39,8 @@ function Keys({ close }: { close: () => void }) {
           <section key={group}>
             <h3>{group}</h3>
             <dl>
-              {group === "Fly" && FLIGHT_KEYS.map(([keys, about]) => <Row key={keys} keys={keys} about={about} />)}
+              {group === "Fly" &&
+                FLIGHT_KEYS.map(([keys, about]) => <Row key={keys} keys={keys} about={about} />)}
               {SHORTCUTS.filter((one) => one.group === group).map((one) => (
                 <Row key={one.about} keys={one.shown} about={one.about} />
               ))}

@@ -47,7 +47,10 @@ export function Tooltip() {
     if (!element || !now) return;
     const { offsetWidth: width, offsetHeight: height } = element;
     const below = now.box.bottom + GAP + height < window.innerHeight;
-    const left = Math.min(window.innerWidth - width - GAP, Math.max(GAP, now.box.left + now.box.width / 2 - width / 2));
+    const left = Math.min(
+      window.innerWidth - width - GAP,
+      Math.max(GAP, now.box.left + now.box.width / 2 - width / 2),
+    );
     element.style.transform = `translate(${left}px, ${below ? now.box.bottom + GAP : now.box.top - GAP - height}px)`;
     element.style.visibility = "visible";
   });

@@ -36,7 +36,11 @@ export function place(object: Object3D, pose: Pose): void {
 
 /** Where an object of the scene is, with angles near those it had. */
 export function poseOf(object: Object3D, before: Pose): Pose {
-  const m = new Matrix4().compose(object.position, new Quaternion().copy(object.quaternion), new Vector3(1, 1, 1));
+  const m = new Matrix4().compose(
+    object.position,
+    new Quaternion().copy(object.quaternion),
+    new Vector3(1, 1, 1),
+  );
   const pose = poseOfMatrix(m);
   return { ...pose, yaw: unwrapped(pose.yaw, before.yaw), roll: unwrapped(pose.roll, before.roll) };
 }

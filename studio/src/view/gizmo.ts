@@ -17,7 +17,14 @@ export class Gizmo {
   onMove: (pose: Pose) => void = () => {};
   onEnd: () => void = () => {};
 
-  constructor(camera: Camera, canvas: HTMLCanvasElement, root: Group, scene: Scene, orbit: OrbitControls, ask: () => void) {
+  constructor(
+    camera: Camera,
+    canvas: HTMLCanvasElement,
+    root: Group,
+    scene: Scene,
+    orbit: OrbitControls,
+    ask: () => void,
+  ) {
     this.controls = new TransformControls(camera, canvas);
     this.controls.setSize(0.8);
     this.controls.setColors("#f2777c", "#97c96b", "#6cabf7", "#ffb454");

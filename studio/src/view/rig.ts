@@ -1,6 +1,15 @@
 /** The path and its cameras in the scene: a line, a pyramid for each keyframe, one at the playhead. */
 
-import { Color, Group, Mesh, MeshBasicMaterial, SphereGeometry, Vector3, type Camera, type Raycaster } from "three";
+import {
+  Color,
+  Group,
+  Mesh,
+  MeshBasicMaterial,
+  SphereGeometry,
+  Vector3,
+  type Camera,
+  type Raycaster,
+} from "three";
 import { distance, type Pose } from "../model/pose";
 import type { Path } from "../model/resolve";
 import type { Keyframe } from "../model/shot";
@@ -93,7 +102,11 @@ export class Rig {
   /** Keep the pyramids' size on the screen within bounds, however far away they are. */
   rescale(camera: Camera): void {
     const at = new Vector3();
-    for (const one of [...this.keys.children, ...(this.head ? [this.head] : []), ...this.ghost.children.slice(2)]) {
+    for (const one of [
+      ...this.keys.children,
+      ...(this.head ? [this.head] : []),
+      ...this.ghost.children.slice(2),
+    ]) {
       const away = one.getWorldPosition(at).distanceTo(camera.position);
       one.scale.setScalar(Math.min(this.most, Math.max(0.12, away * (one === this.head ? 0.07 : 0.06))));
     }
@@ -108,7 +121,9 @@ export class Rig {
 
 /** How large pyramids may be without hiding each other: somewhat less than the usual way between two keyframes. */
 function largest(keyframes: readonly Keyframe[]): number {
-  const ways = keyframes.slice(1).map((key, i) => distance(key.position, keyframes[i]?.position ?? key.position));
+  const ways = keyframes
+    .slice(1)
+    .map((key, i) => distance(key.position, keyframes[i]?.position ?? key.position));
   const usual = ways.sort((a, b) => a - b)[ways.length >> 1] ?? 4;
   return Math.min(4, Math.max(0.3, 0.7 * usual));
 }

@@ -112,7 +112,11 @@ export class Stage {
   lookAlong(direction: "top" | "side" | "back"): void {
     const target = this.orbit.target.clone();
     const distance = this.eye.position.distanceTo(target);
-    const from = { top: new Vector3(0, 1, 0.001), side: new Vector3(1, 0.02, 0), back: new Vector3(0, 0.15, 1) };
+    const from = {
+      top: new Vector3(0, 1, 0.001),
+      side: new Vector3(1, 0.02, 0),
+      back: new Vector3(0, 0.15, 1),
+    };
     this.lookFrom(target.clone().addScaledVector(from[direction].normalize(), distance), target);
   }
 

@@ -2,7 +2,16 @@
 
 import { effect, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { addKeyframe, current, isFirst, select, selection, setPose, snapping, clearSelection } from "../model/edits";
+import {
+  addKeyframe,
+  current,
+  isFirst,
+  select,
+  selection,
+  setPose,
+  snapping,
+  clearSelection,
+} from "../model/edits";
 import { endGesture, shot } from "../model/history";
 import { ghost } from "../model/moves";
 import { fail, say } from "../model/notices";
@@ -50,7 +59,8 @@ export function Viewport() {
       />
       {broken.value && (
         <p class="viewport-broken">
-          This browser shows no WebGL, so there is no 3-D view. The timeline, the queue and live flights work without it.
+          This browser shows no WebGL, so there is no 3-D view. The timeline, the queue and live flights work
+          without it.
         </p>
       )}
       {!broken.value && (loadingPlace.value || !stage.value) && (
@@ -112,7 +122,8 @@ function onKeyDown(event: KeyboardEvent): void {
   };
   const turn = turns[event.key];
   if (!turn || event.ctrlKey || event.metaKey) return;
-  if (looking.value) edit((pose) => ({ ...pose, yaw: pose.yaw + turn[0] / 6, pitch: pose.pitch + turn[1] / 6 }));
+  if (looking.value)
+    edit((pose) => ({ ...pose, yaw: pose.yaw + turn[0] / 6, pitch: pose.pitch + turn[1] / 6 }));
   else stage.peek()?.turn(...turn);
   event.preventDefault();
   event.stopPropagation();
@@ -120,7 +131,10 @@ function onKeyDown(event: KeyboardEvent): void {
 
 /** Make the stage and keep it that of the shot. Returns what undoes it. */
 async function mount(canvas: HTMLCanvasElement, onGate: (gate: Gate) => void): Promise<() => void> {
-  const [{ Stage }, { pictureSetting, worldSetting }] = await Promise.all([import("./stage"), import("./setting")]);
+  const [{ Stage }, { pictureSetting, worldSetting }] = await Promise.all([
+    import("./stage"),
+    import("./setting"),
+  ]);
   const aspect = frameSize.peek().width / frameSize.peek().height;
   const here = new Stage(canvas, aspect);
   stage.value = here;
@@ -268,7 +282,8 @@ function edit(change: (pose: Pose) => Pose): void {
     addKeyframe();
     key = current.peek();
   }
-  if (!key || isFirst(key)) return say("The first keyframe is the picture itself; move the playhead on first.");
+  if (!key || isFirst(key))
+    return say("The first keyframe is the picture itself; move the playhead on first.");
   select(key.id);
   setPose([[key.id, change(key)]], "Aim camera", `aim ${key.id}`);
 }
