@@ -55,23 +55,31 @@ def batch(
         say(f"{len(films) - len(todo)} of {len(films)} films are there already")
     if not todo:
         return
-    cluster = None
-    if ray is not None:
-        from flythrough.spread import Cluster
-
-        cluster = Cluster(ray, device)
-    work, made = _Work(cluster, device, random_weights, save_every), []
+    made: list[str] = []
     try:
-        with redirect_stdout(sys.stderr):  # where Ray tells of workers that died
-            failed = _make_all(todo, work, made)
+        with redirect_stdout(sys.stderr), _cluster(ray, device) as cluster:  # Ray tells of workers that died
+            failed = _make_all(todo, _Work(cluster, device, random_weights, save_every), made)
     finally:
         for text in made:
             print(text)
-        if cluster is not None:
-            cluster.close()
     print(f"{len(todo) - failed} made, {len(films) - len(todo)} were there, {failed} failed", file=sys.stderr)
     if failed:
         raise Exit(1)
+
+
+@contextmanager
+def _cluster(address: str | None, device: str | None) -> Iterator[Cluster | None]:
+    """The cluster that was asked for, left at the end."""
+    if address is None:
+        yield None
+        return
+    from flythrough.spread import Cluster
+
+    cluster = Cluster(address, device)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
 
 
 class _Work:
