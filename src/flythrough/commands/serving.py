@@ -74,8 +74,8 @@ def serve(
         random_weights=random_weights,
     )
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    for noisy in ("httpx", "httpx2", "uvicorn.error"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for noisy in ("httpx", "httpx2", "uvicorn.error", "python_multipart"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)  # a stranger's bad requests would fill the log
     app = create_app(settings)
     running = Daemon(app, announce=True)
     running.run()
