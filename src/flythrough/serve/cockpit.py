@@ -18,7 +18,8 @@ from typing import Any, TypeAlias
 from starlette.websockets import WebSocket
 
 from flythrough.errors import InputError
-from flythrough.serve.flights import Flight, Flights, Made
+from flythrough.serve.berth import Flight, Made
+from flythrough.serve.flights import Flights
 from flythrough.serve.pace import Pace
 from flythrough.serve.parcels import Chunk, Packer, Parcel, wire
 from flythrough.serve.realtime import (

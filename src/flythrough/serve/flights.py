@@ -11,31 +11,23 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from flythrough.camera.keys import Dialect, named
-from flythrough.camera.path import FOV_DEG, CameraPath
+from flythrough.camera.keys import Dialect
+from flythrough.camera.path import CameraPath
 from flythrough.errors import InputError
 from flythrough.flight.snapshot import read_snapshot
 from flythrough.flight.track import from_rows
-from flythrough.media import Film, Picture
-from flythrough.pipeline import first_view
 from flythrough.presets import Preset
-from flythrough.serve.controls import Controls, Flown, Heard
+from flythrough.serve.berth import Client, Flight, Made
+from flythrough.serve.controls import Controls
 from flythrough.serve.hangar import Facts, FlightInfo, Hangar, new_id
 from flythrough.serve.models import Models
-from flythrough.serve.pictures import decode, from_data_uri
-from flythrough.serve.realtime import Conditions, Init, Rejected
+from flythrough.serve.openings import check, dialect_of, shot_of, steer
+from flythrough.serve.realtime import Init, Rejected
 from flythrough.serve.turns import Turns
-from flythrough.session import Session
-from flythrough.shot import Shot
 
 log = logging.getLogger("flythrough.serve")
 T = TypeVar("T")
@@ -69,86 +61,6 @@ class LiveLimits:
     def message_bytes(self) -> int:
         """The longest message of a client's."""
         return self.first_frame_bytes + MIB
-
-
-class Client(Protocol):
-    """Whoever sits in a flight."""
-
-    paused: bool
-
-    def leave(self, code: int, reason: str) -> None:
-        """Make room, soon."""
-
-
-@dataclass
-class Flight:
-    """One flight, in memory or on disk. place: whether it takes one of those in memory."""
-
-    facts: Facts
-    session: Session | None = None
-    controls: Controls | None = None
-    client: Client | None = None
-    place: bool = False
-    changed: bool = True  # since it was written last
-    kept: bool = False  # whether it was ever written
-    saved_at: float = 0.0
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # whoever works on the session
-    door: asyncio.Lock = field(default_factory=asyncio.Lock)  # whoever comes or goes
-    pen: asyncio.Lock = field(default_factory=asyncio.Lock)  # whoever writes its file
-    held: ExitStack = field(default_factory=ExitStack)  # the model stays as long as the flight
-
-    @property
-    def id(self) -> str:
-        return self.facts.id
-
-    @property
-    def at(self) -> Session:
-        """The session of a flight in memory."""
-        assert self.session is not None
-        return self.session
-
-    @property
-    def steering(self) -> Controls:
-        """The controls of a flight in memory."""
-        assert self.controls is not None
-        return self.controls
-
-    def noted(self) -> Facts:
-        """The facts as they are now."""
-        if self.session is not None:
-            now = {
-                "frames_made": self.at.frames_made,
-                "poses_known": self.at.poses_known,
-                "prompt": self.at.prompt,
-            }
-            self.facts = self.facts.model_copy(update=now)
-        return self.facts
-
-    def used(self) -> None:
-        self.facts.last_used_at = time.time()
-
-    @property
-    def wanted(self) -> int:
-        """Frames that the camera must move on by for the next chunk to be whole."""
-        session = self.at
-        return max(1, max(session.frames_made, 1) + session.chunk_frames - max(session.poses_known, 1))
-
-    @property
-    def ready(self) -> bool:
-        """Whether the next chunk can be told where to go."""
-        return self.steering.ready(self.wanted + (self.at.poses_known == 0))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """What one turn has made; begun: by the monotonic clock, when the turn had come."""
-
-    film: Film
-    first: int
-    poses: np.ndarray
-    heard: Heard
-    begun: float
-    prompt_share: float
 
 
 class Flights:
@@ -258,23 +170,10 @@ class Flights:
 
     def make(self, flight: Flight) -> Made:
         """The next chunk, when it is the flight's turn. Not for the event loop."""
-        return self.turns.run(flight.id, self._made, flight, time.monotonic())
-
-    def _made(self, flight: Flight, asked: float) -> Made:
-        begun, session = time.monotonic(), flight.at
-        pieces, heard = flight.steering.take(flight.wanted, session.poses_known == 0, _lens(session))
-        flight.changed = True
-        first, films = session.frames_made, []
-        for piece in pieces:
-            if isinstance(piece, Flown):
-                films.append(session.push(piece.c2w, piece.intrinsics))
-            else:
-                films.append(session.hold(piece.keys, piece.frames))
-        film = np.concatenate(films)
-        self.on_chunk(len(film), begun - asked, time.monotonic() - begun)
-        poses = session.where(range(first, first + len(film))).c2w.flatten(1).numpy()
-        share = session.receipts[-1].prompts[-1][1] if session.receipts else 1.0
-        return Made(film=film, first=first, poses=poses, heard=heard, begun=begun, prompt_share=share)
+        asked = time.monotonic()
+        made = self.turns.run(flight.id, flight.make)
+        self.on_chunk(len(made.film), made.begun - asked, time.monotonic() - made.begun)
+        return made
 
     async def say(self, flight: Flight, prompt: str, over: int) -> int:
         """Change the prompt; the chunk that hears of it first."""
@@ -360,8 +259,8 @@ class Flights:
     async def _open(self, init: Init, client: Client) -> Flight:
         name = self.models.names[0] if init.model is None else init.model
         preset = self.models.preset(name)
-        _check(init, name, preset)
-        dialect, now = _dialect(init.keys, init.condition_inputs), time.time()
+        check(init, name, preset)
+        dialect, now = dialect_of(init.keys, init.condition_inputs), time.time()
         facts = Facts(
             id=new_id(),
             model=name,
@@ -375,7 +274,7 @@ class Flights:
             last_used_at=now,
         )
         controls = Controls(dialect, preset.height, preset.width)
-        _steer(controls, init.condition_inputs)
+        steer(controls, init.condition_inputs)
         flight = await self._place(Flight(facts, controls=controls, client=client))
         try:
             await self.work(flight, self.turns.run, flight.id, self._opened, flight, init, dialect, preset)
@@ -385,24 +284,7 @@ class Flights:
         return flight
 
     def _opened(self, flight: Flight, init: Init, dialect: Dialect, preset: Preset) -> None:
-        size = preset.height, preset.width
-        picture, exif = _picture(init.first_frame, self.limits.pixels)
-        fov = init.fov_deg or _horizontal(exif, picture) or FOV_DEG
-        camera = CameraPath.parse("none-1", height=size[0], width=size[1], fov_deg=fov)
-        prompt = init.prompt
-        if init.world is not None and picture is None:
-            from flythrough.worlds.world import World
-
-            world = World.from_seed(init.world.seed, kind=init.world.kind)
-            picture, prompt = first_view(world, camera, *size), prompt or world.caption()
-        shot = Shot(
-            camera=camera,
-            prompt=prompt,
-            image=picture,
-            negative_prompt=init.negative_prompt,
-            seed=init.seed,
-            steps=init.num_inference_steps,
-        )
+        shot = shot_of(init, preset, self.limits.pixels)
         pipeline = flight.held.enter_context(self.models.using(flight.facts.model))
         flight.session = pipeline.open(shot, keys=dialect, rewinds=init.rewinds)
 
@@ -515,69 +397,3 @@ class Flights:
         task = asyncio.create_task(run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _check(init: Init, name: str, preset: Preset) -> None:
-    """Raise Rejected for what this model cannot do; nothing is loaded for it."""
-    if preset.sampling.order != "stream":
-        raise Rejected(f"{name} makes whole clips; a live flight needs a streaming model", param="model")
-    if init.size is not None and init.size != f"{preset.width}x{preset.height}":
-        raise Rejected(f"size is {init.size}; {name} flies at {preset.width}x{preset.height}", param="size")
-    if init.fps is not None and init.fps != preset.fps:
-        raise Rejected(f"fps is {init.fps:g}; {name} flies at {preset.fps:g}", param="fps")
-    if init.guidance_scale not in (None, 1):
-        raise Rejected(
-            f"guidance_scale is {init.guidance_scale:g}; a live flight has none, 1", param="guidance_scale"
-        )
-    if init.first_frame is not None and init.world is not None:
-        raise Rejected(
-            "there are both first_frame and world; a flight begins with one of them", param="world"
-        )
-
-
-def _dialect(name: str, conditions: Conditions) -> Dialect:
-    """The meaning of keys, with the speeds that a client may set."""
-    dialect = named(name)
-    changed: dict[str, float] = {}
-    if conditions.translation_speed is not None:
-        changed["metres_per_s"] = conditions.translation_speed * 16
-    if conditions.rotation_speed_deg is not None:
-        changed["degrees_per_s"] = conditions.rotation_speed_deg * 16
-    if conditions.pitch_limit_deg is not None:
-        changed["pitch_limit_deg"] = conditions.pitch_limit_deg
-    return replace(dialect, **changed)  # pyrefly: ignore[bad-argument-type]
-
-
-def _steer(controls: Controls, conditions: Conditions) -> None:
-    """What a flight follows from its beginning. Raises Rejected or InputError."""
-    given = [name for name in ("action", "camera_actions", "camera") if getattr(conditions, name) is not None]
-    if len(given) > 1:
-        raise Rejected(f"condition_inputs has both {given[0]} and {given[1]}; one is enough", param=given[1])
-    text = conditions.action
-    if isinstance(conditions.camera_actions, str):
-        text = conditions.camera_actions
-    elif conditions.camera_actions is not None:
-        controls.play(controls.scripted(conditions.camera_actions))
-    if text is not None:
-        controls.play(controls.spelled(text))
-    if conditions.camera is not None:
-        controls.follow(conditions.camera, conditions.intrinsics, wait=False)
-
-
-def _picture(given: bytes | str | None, most_pixels: int) -> tuple[Picture | None, float | None]:
-    if given is None:
-        return None, None
-    return decode(given if isinstance(given, bytes) else from_data_uri(given), most_pixels)
-
-
-def _horizontal(exif: float | None, picture: Picture | None) -> float | None:
-    """A field of view along a picture's longer side, where that is the horizontal one."""
-    return exif if picture is not None and picture.shape[1] >= picture.shape[0] else None
-
-
-def _lens(session: Session) -> Tensor:
-    """(4,) fx fy cx cy as it is now."""
-    known = session.poses_known
-    if known:
-        return session.where(range(known - 1, known)).intrinsics[0]
-    return torch.tensor(session.terms.lens, dtype=torch.float64)

@@ -17,8 +17,9 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from flythrough.errors import InputError
+from flythrough.serve.berth import Flight
 from flythrough.serve.cockpit import ERRORS, Cockpit, End, binary, error_message, path_dict
-from flythrough.serve.flights import Flight, Flights
+from flythrough.serve.flights import Flights
 from flythrough.serve.hangar import FlightDeleted, FlightInfo, FlightList
 from flythrough.serve.realtime import Rejected, init_of, pack
 from flythrough.serve.schema import CameraPoses
