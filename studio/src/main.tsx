@@ -11,15 +11,12 @@ import { startAutosave } from "./model/storage";
 import { listen } from "./shortcuts";
 import "./styles/index.css";
 
+startAutosave().catch(fail);
+watchPath();
+watchPlace();
+watchPlayback();
+watchMove();
+listen();
 watchServer();
 watchJobs();
-startAutosave()
-  .catch(fail)
-  .finally(() => {
-    watchPath();
-    watchPlace();
-    watchPlayback();
-    watchMove();
-    listen();
-    render(<App />, document.getElementById("app") as HTMLElement);
-  });
+render(<App />, document.getElementById("app") as HTMLElement);

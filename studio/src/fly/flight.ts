@@ -12,7 +12,7 @@ import { fail, say } from "../model/notices";
 import { seek } from "../model/playback";
 import { model } from "../model/server";
 import { DEFAULT_FOV, newShot, type Place } from "../model/shot";
-import { readPicture, setting } from "../model/storage";
+import { keepSetting, readPicture, setting } from "../model/storage";
 import { Hands } from "./hands";
 import { Link, type Answer, type Init, type Welcome } from "./protocol";
 import { Screen, type Figures } from "./screen";
@@ -150,12 +150,20 @@ export async function toPath(): Promise<void> {
   }
 }
 
-/** Remember what is on show; a page that goes away calls this too. */
-export function keepPicture(): void {
+/** Remember what is on show, from a page that goes away: nothing is drawn any more, so no signal may change. */
+export function keepPictureOnly(): void {
+  const picture = pictureOnShow();
+  if (picture) keepSetting("lastPicture", picture);
+}
+
+function keepPicture(): void {
+  lastPicture.value = pictureOnShow() ?? lastPicture.peek();
+}
+
+function pictureOnShow(): { flight: string; address: string } | null {
   const flight = welcome.peek()?.session_id;
-  if (flight && surface?.width && state.peek() !== "opening" && figures.peek().fps > 0) {
-    lastPicture.value = { flight, address: surface.toDataURL("image/jpeg", 0.8) };
-  }
+  if (!flight || !surface?.width || state.peek() === "opening" || figures.peek().fps === 0) return null;
+  return { flight, address: surface.toDataURL("image/jpeg", 0.8) };
 }
 
 function open(init: Init): void {

@@ -1,6 +1,6 @@
 /** Flying live: the picture, what is held, how late it is. */
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { shot } from "../model/history";
 import { firstView } from "../model/place";
 import { frameSize, online } from "../model/server";
@@ -14,7 +14,7 @@ import {
   figures,
   fork,
   held,
-  keepPicture,
+  keepPictureOnly,
   land,
   lastPicture,
   making,
@@ -29,13 +29,13 @@ import {
 export function Fly() {
   const canvas = useRef<HTMLCanvasElement>(null);
   const known = online.value !== null;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!known) return;
     attach(canvas.current);
     canvas.current?.focus({ preventScroll: true });
-    window.addEventListener("pagehide", keepPicture);
+    window.addEventListener("pagehide", keepPictureOnly);
     return () => {
-      window.removeEventListener("pagehide", keepPicture);
+      window.removeEventListener("pagehide", keepPictureOnly);
       attach(null);
     };
   }, [known]);
@@ -175,7 +175,7 @@ function Curtain() {
         shortcut="↵"
         icon="play"
         variant="accent"
-        disabled={nowhere}
+        disabled={nowhere || !online.value}
         onClick={() => void begin()}
       >
         Take off

@@ -16,12 +16,16 @@ export const saved = signal<"saved" | "saving" | "failed">("saved");
 
 let opened: Promise<IDBDatabase> | undefined;
 
-/** Bring back the last state, then keep it. */
+/** Bring back the shot at once, its history when it has been read, and keep both from then on. */
 export async function startAutosave(): Promise<void> {
   const last = readShot();
+  if (last) restore([{ label: "Restored", shot: last }], 0);
+  const begun = entries.peek();
   const history = await get<{ entries: Entry[]; cursor: number }>(HISTORY, "now").catch(() => undefined);
-  if (history) restore(history.entries, history.cursor);
-  if (last && JSON.stringify(last) !== JSON.stringify(shot.value)) change("Restored", last);
+  if (history && entries.peek() === begun) {
+    restore(history.entries, history.cursor);
+    if (last && JSON.stringify(last) !== JSON.stringify(shot.value)) change("Restored", last);
+  }
   let timer: ReturnType<typeof setTimeout> | undefined;
   let first = true;
   effect(() => {
@@ -62,14 +66,18 @@ export function setting<T>(name: string, initial: T) {
   }
   const state = signal<T>(stored);
   effect(() => {
-    const text = JSON.stringify(state.value);
-    try {
-      localStorage.setItem(key, text);
-    } catch {
-      // A setting that cannot be kept still works until the page is closed.
-    }
+    keepSetting(name, state.value);
   });
   return state;
+}
+
+/** Store a setting for the next time, without telling this page. */
+export function keepSetting(name: string, value: unknown): void {
+  try {
+    localStorage.setItem(`flythrough.${name}`, JSON.stringify(value));
+  } catch {
+    // A setting that cannot be kept still works until the page is closed.
+  }
 }
 
 function readShot(): Shot | undefined {

@@ -16,10 +16,8 @@ export function Ruler({ scale }: { scale: Scale }) {
   const flown = path.value;
   return (
     <div class="ruler" style={{ height: `${RULER_HEIGHT}px` }}>
-      <svg
+      <div
         class="ticks"
-        width={scale.width}
-        height={22}
         role="slider"
         tabIndex={0}
         aria-label="Playhead, in seconds"
@@ -30,15 +28,17 @@ export function Ruler({ scale }: { scale: Scale }) {
           dragPlayhead(event, scale, event.currentTarget.getBoundingClientRect().left)
         }
       >
-        <Ticks scale={scale} />
-        {flown?.warnings.map((warning) => (
-          <path
-            key={`${warning.axis} ${warning.frame}`}
-            class="warning-mark"
-            d={`M${scale.x(warning.frame / flown.fps)} 14.5l4 6.5h-8z`}
-          />
-        ))}
-      </svg>
+        <svg width={scale.width} height={22} aria-hidden="true">
+          <Ticks scale={scale} />
+          {flown?.warnings.map((warning) => (
+            <path
+              key={`${warning.axis} ${warning.frame}`}
+              class="warning-mark"
+              d={`M${scale.x(warning.frame / flown.fps)} 14.5l4 6.5h-8z`}
+            />
+          ))}
+        </svg>
+      </div>
       <div class="key-row">
         {keyframes.map((key, i) => (
           <KeyButton key={key.id} keyframe={key} number={i + 1} scale={scale} />
