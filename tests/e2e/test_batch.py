@@ -77,6 +77,17 @@ def test_every_bad_line_is_named_before_anything_starts(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_cluster_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
+    manifest(tmp_path, film())
+    for address, reason in (
+        ("127.0.0.1:1", "no Ray cluster answers there"),
+        ("ray://h:1", "must be host:port"),
+    ):
+        ran = flythrough(tmp_path, "batch", "m.jsonl", "--out", "out", "--ray", address, *FAST)
+        assert ran.returncode == 2
+        assert reason in ran.stderr
+
+
 @pytest.mark.slow
 def test_a_killed_batch_goes_on_and_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
     manifest(tmp_path, film(name="one", camera="w-48"), film(seed=2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -161,6 +162,14 @@ def _connected(address: str) -> Any:
             f"{address}: this must be host:port of a cluster that this machine is part of (`ray start --address ...`),"
             " or auto, or local"
         )
+    host, _, port = address.rpartition(":")
+    if host:  # Ray itself would try for minutes
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{address}: no Ray cluster answers there ({getattr(error, 'strerror', None) or error})"
+            ) from None
     before = signal.getsignal(signal.SIGTERM)
     local: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
     try:
