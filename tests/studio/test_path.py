@@ -12,7 +12,6 @@ from flythrough.camera.path import CameraPath
 from tests.serving import Running
 from tests.studio.pages import WAIT_MS, begin, keys, number, open_studio, pick_world, stored
 
-
 PAINT = """new Promise(told => new PerformanceObserver(list => {
     const [entry] = list.getEntriesByName("first-contentful-paint");
     if (entry) told(entry.startTime);

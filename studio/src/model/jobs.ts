@@ -1,7 +1,7 @@
 /** Takes: videos that were made, are being made, or wait. The server's events keep them up to date. */
 
 import { computed, effect, signal } from "@preact/signals";
-import { getJson, postJson, remove, url } from "../api/client";
+import { getBytes, getJson, postJson, remove, url } from "../api/client";
 import type { CameraPoses, Preview, VideoJob, VideoList, VideoRequest } from "../api/types";
 import { clearSelection } from "./edits";
 import { fit } from "./fit";
@@ -12,8 +12,8 @@ import { pictureData } from "./place";
 import { seek } from "./playback";
 import { cameraOf } from "./resolve";
 import { chosenModel, model, online } from "./server";
-import { DEFAULT_FOV, frameCount, newShot, type Shot } from "./shot";
-import { setting } from "./storage";
+import { DEFAULT_FOV, frameCount, newShot, type Place, type Shot } from "./shot";
+import { keepPicture, setting } from "./storage";
 
 export const jobs = signal<ReadonlyMap<string, VideoJob>>(new Map());
 /** The newest picture of each job on its way, as an address. */
@@ -78,7 +78,7 @@ export async function generate(): Promise<void> {
   submitting.value = true;
   try {
     const job = await postJson<VideoJob>("v1/videos", await requestOf(now));
-    put(job);
+    if (!jobs.peek().has(job.id)) put(job); // events may have said more by now
     takeA.value = job.id;
     say(`${job.name || "The shot"} is in the queue.`);
   } catch (error) {
@@ -88,12 +88,13 @@ export async function generate(): Promise<void> {
   }
 }
 
+/** Answers are passed over here: events tell the same, and an answer may come after a later event. */
 export async function cancel(id: string): Promise<void> {
-  await postJson<VideoJob>(`v1/videos/${id}/cancel`, {}).then(put, fail);
+  await postJson(`v1/videos/${id}/cancel`, {}).catch(fail);
 }
 
 export async function retry(id: string): Promise<void> {
-  await postJson<VideoJob>(`v1/videos/${id}/retry`, {}).then(put, fail);
+  await postJson(`v1/videos/${id}/retry`, {}).catch(fail);
 }
 
 export async function removeJob(id: string): Promise<void> {
@@ -116,10 +117,13 @@ export async function reopen(job: VideoJob): Promise<void> {
       ? await toKeyframes(camera as Parameters<typeof toKeyframes>[0], job.name)
       : await fit(densePath(await getJson<CameraPoses>(`v1/videos/${job.id}/camera`)));
   const world = asked.world;
+  const place: Place = world
+    ? { type: "world", seed: world.seed, kind: world.kind ?? "" }
+    : await givenPicture(job);
   change("Reopen take", {
     ...newShot(),
     name: job.name || "Reopened take",
-    place: world ? { type: "world", seed: world.seed, kind: world.kind ?? "" } : shot.peek().place,
+    place,
     prompt: asked.prompt ?? "",
     seed: asked.seed ?? 0,
     steps: asked.steps ?? null,
@@ -127,6 +131,14 @@ export async function reopen(job: VideoJob): Promise<void> {
   });
   clearSelection();
   seek(0);
+}
+
+/** The picture that a take began with, kept as a place; none where it began with words alone. */
+async function givenPicture(job: VideoJob): Promise<Place> {
+  const picture = await getBytes(`v1/videos/${job.id}/picture.png`).catch(() => null);
+  if (!picture) return { type: "none" };
+  await keepPicture(job.id, new Blob([picture], { type: "image/png" }));
+  return { type: "picture", id: job.id, name: `${job.name || "take"}.png` };
 }
 
 export function contentUrl(id: string): string {
