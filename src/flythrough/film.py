@@ -1,8 +1,9 @@
-"""Decoded video as pictures on the host; from a GPU they come while it goes on working."""
+"""Decoded video as pictures on the host; they come while the next ones are in the making."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from functools import lru_cache
 
 import torch
@@ -16,12 +17,14 @@ def to_film(video: Tensor) -> Film:
     return Delivery(video).film()
 
 
-def films(deliveries: Iterable[Delivery], pause: Callable[[], bool] = lambda: False) -> Iterator[Film]:
-    """The frames of each delivery. From a GPU one behind: when a film is given, the next is in the making.
+def films(
+    deliveries: Iterable[Delivery | Later], pause: Callable[[], bool] = lambda: False
+) -> Iterator[Film]:
+    """The frames of each delivery, one behind where they come later: when a film is given, the next is in the making.
 
     pause  called after each delivery; where it says so, nothing is begun before all films are given
     """
-    before: Delivery | None = None
+    before: Delivery | Later | None = None
     for now in deliveries:
         if before is not None:
             yield before.film()
@@ -68,6 +71,19 @@ class Delivery:
             film = film.copy()
         self._then()
         return film
+
+
+class Later:
+    """A delivery that another thread is making."""
+
+    is_here = False
+
+    def __init__(self, made: Future[Delivery]) -> None:
+        self._made = made
+
+    def film(self) -> Film:
+        """Frames (n, H, W, 3) uint8, or what went wrong with them; to be called once."""
+        return self._made.result().film()
 
 
 def _pictures(video: Tensor) -> Tensor:

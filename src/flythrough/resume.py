@@ -19,6 +19,7 @@ from flythrough import __version__
 from flythrough.errors import InputError
 from flythrough.media import (
     ContactSheet,
+    Film,
     Picture,
     check_film,
     complete_frames,
@@ -57,6 +58,7 @@ class Flight:
         self.order, self._pipeline, self._keep, self._session = order, pipeline, keep, session
         self._fresh = fresh
         self.newest: Picture | None = None  # the frame written last
+        self._films: Iterator[Film] = iter(())
         start = session.frames_made if session else 0
         self._sheet = ContactSheet(order.shot.frames) if order.contact_sheet else None
         if keep and self._sheet and start:
@@ -83,14 +85,24 @@ class Flight:
         if self._session is None and self._pipeline.preset.sampling.order == "stream":
             self._session = self._pipeline.open(shot)
         saved_every = self.order.save_every if self._keep else 0
-        for film in self._pipeline.generate(shot, session=self._session, together=saved_every):
-            self._video.write(film)
-            self.newest = film[-1]
-            if self._sheet:
-                self._sheet.add(film)
-            if saved_every and self._session and self._session.chunks_made % saved_every == 0:
+        self._films = self._pipeline.generate(shot, session=self._session, together=saved_every)
+        for film in self._films:
+            self._take(film)
+            session = self._session
+            if saved_every and session and self._in_step and session.chunks_made % saved_every == 0:
                 self.save()
             yield len(film)
+
+    def _take(self, film: Film) -> None:
+        self._video.write(film)
+        self.newest = film[-1]
+        if self._sheet:
+            self._sheet.add(film)
+
+    @property
+    def _in_step(self) -> bool:
+        """Whether all that the session has made is in the film."""
+        return self._session is not None and self._session.frames_made == self.frames
 
     @property
     def frames(self) -> int:
@@ -102,9 +114,14 @@ class Flight:
         return self._keep is not None and self._keep.asked.is_file()
 
     def save(self) -> None:
-        """Write down how far it is, where all that was made is in the film; raises InputError where it cannot be."""
-        session = self._session
-        if self._keep and session and self.frames == session.frames_made < self.order.shot.frames:
+        """Write down how far it is, between two chunks; raises InputError where that cannot be written."""
+        session, frames = self._session, self.order.shot.frames
+        if self._keep is None or session is None:
+            return
+        if self.frames < min(session.frames_made, frames):  # a state is never ahead of the film
+            session.catch_up()
+            self._take(next(self._films))
+        if self.frames < frames:
             self._keep.save(session, self._sheet)
 
     def _finish(self) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ from flythrough.camera.path import FOV_DEG, FPS, CameraPath
 from flythrough.camera.pose import check_poses
 from flythrough.conditioning import CameraEncoding, Conditioning, encode_camera
 from flythrough.errors import InputError
-from flythrough.film import Delivery, films
+from flythrough.film import Delivery, Later, films
 from flythrough.flight.lanes import beside, meet
 from flythrough.flight.moment import Moment, taken, unpack, unpack_speech
 from flythrough.flight.receipt import Receipt, Stopwatch
@@ -106,6 +108,9 @@ class Session:
         self._rewinds = rewinds
         self._moments: deque[Moment] = deque(maxlen=rewinds + 1)  # after each chunk, the last one is now
         self._mark = ""
+        self._catching_up = False
+        self._decoder: ThreadPoolExecutor | None = None
+        self._decoding: Future[Delivery] | None = None  # the last
         self._keep()
 
     def push(self, camera: Tensor | str, intrinsics: Tensor | None = None) -> Film:
@@ -131,11 +136,16 @@ class Session:
 
         c2w, intrinsics  (n, 4, 4) and (n, 4), as for `push`
         together         so many chunks belong together: at the end of each group all that was made has been given
-        Elsewhere in a group the session is up to a chunk ahead of its films: while one is used, a GPU makes the next.
+        Elsewhere in a group the session is up to a chunk ahead of its films: while one is used, the next is made.
         """
         rows = self._checked(c2w, intrinsics)
-        yield from films(self._made(rows), lambda: bool(together) and self._now.state.chunks % together == 0)
+        with self._two_at_work():
+            yield from films(self._made(rows), lambda: self._in_step(together))
         yield self.finish()
+
+    def catch_up(self) -> None:
+        """Have a `fly` under way give what was made before it makes more: its next film leaves nothing over."""
+        self._catching_up = True
 
     def hold(self, keys: Iterable[str], frames: int = 1) -> Film:
         """Fly so many frames of 1/16 s with these keys held: letters of the dialect, or "w+d"; none: coast or stay.
@@ -192,7 +202,7 @@ class Session:
         Returns the bytes of each part: `state`, and beside it what grows with the picture, `window` (exact memory of
         the frames in sight), `vae`, `refiner`; `words`, `track`, and `path`, 160 bytes for every frame flown.
         """
-        meet(self._device)
+        self._settle()
         tensors, facts = self._now.pack()
         tensors |= {"opening": self.opening.latent, "path": self._rows()}
         facts |= {"model": self._identity(), "opening": self.opening.prompt, "terms": asdict(self.terms)}
@@ -269,7 +279,9 @@ class Session:
 
     def fork(self) -> Session:
         """A second flight from here, on its own from now on. What both remember lies in memory once."""
+        self._settle()
         other = copy(self)
+        other._decoder = None
         other._now, other._moments = self._now.copy(), self._moments.copy()
         other._way, other.receipts = self._way.copy(), self.receipts.copy()
         return other
@@ -350,7 +362,37 @@ class Session:
     def _film(self, rows: Tensor) -> Film:
         return np.concatenate([self._empty(), *films(self._made(rows))])
 
-    def _made(self, rows: Tensor) -> Iterator[Delivery]:
+    @contextmanager
+    def _two_at_work(self) -> Iterator[None]:
+        """On a CPU, decode in a second thread beside the model, with half of the cores each.
+
+        Most operations of a small model are too small to be shared out: two of them at once take half the time.
+        """
+        if self._device.type != "cpu" or self._rewinds:  # to rewind is to know the decoder's memory by chunk
+            yield
+            return
+        threads = torch.get_num_threads()
+        half = max(1, threads // 2)
+        torch.set_num_threads(half)
+        try:
+            with ThreadPoolExecutor(1, "decoder", torch.set_num_threads, (half,)) as self._decoder:
+                yield
+        finally:
+            self._decoder = None
+            torch.set_num_threads(threads)
+
+    def _in_step(self, together: int) -> bool:
+        """Whether films must catch up with the session now."""
+        asked, self._catching_up = self._catching_up, False
+        return asked or (together > 0 and self._now.state.chunks % together == 0)
+
+    def _settle(self) -> None:
+        """Wait for all that works beside the model, before its memory is read."""
+        if self._decoding is not None:
+            wait([self._decoding])
+        meet(self._device)
+
+    def _made(self, rows: Tensor) -> Iterator[Delivery | Later]:
         """Take poses and lenses in, and make each chunk as soon as its last one is there."""
         while len(rows):
             news, rows = rows.tensor_split([self._needed - self.poses_known])
@@ -360,8 +402,8 @@ class Session:
                 yield self._make()
 
     @torch.inference_mode()
-    def _make(self) -> Delivery:
-        """Denoise, refine and decode the next chunk. On a GPU all of it has been asked for when this returns."""
+    def _make(self) -> Delivery | Later:
+        """Denoise, refine and decode the next chunk, or have asked for it: its frames may be under way."""
         now, watch = self._now, Stopwatch(self._device)
         start, end, number = now.state.frames, self._end, now.state.chunks
         frames, poses = self.frames_made, range(now.track.before, now.track.known)
@@ -400,11 +442,21 @@ class Session:
                 with watch.part("refine"):
                     shown = now.refinement(shown)
             lanes.enter_context(beside("decode", shown))
-            with watch.part("decode"):
-                video, now.vae = self.vae.decode_chunk(shown, now.vae)
-                delivery = Delivery(video, arrived)
+            decode = partial(self._decode, now, shown, watch, arrived)
+            delivery = decode() if self._decoder is None else self._later(decode)
         self._keep()
         return delivery
+
+    @torch.inference_mode()
+    def _decode(self, now: Moment, shown: Tensor, watch: Stopwatch, arrived: Callable[[], None]) -> Delivery:
+        with watch.part("decode"):
+            video, now.vae = self.vae.decode_chunk(shown, now.vae)
+            return Delivery(video, arrived)
+
+    def _later(self, decode: Callable[[], Delivery]) -> Later:
+        assert self._decoder is not None
+        self._decoding = self._decoder.submit(decode)
+        return Later(self._decoding)
 
     def _conditioning(self, start: int, end: int) -> Conditioning:
         """All that the chunk's latent frames start .. end - 1 are told."""

@@ -141,9 +141,10 @@ def test_what_is_saved_on_the_way_out_need_not_be_made_again(tmp_path: Path) -> 
     flight = begin(order(tmp_path / "fly.mp4"))
     with pytest.raises(KeyboardInterrupt):
         fly(flight, 1, save=True)
-    with resume(tmp_path / "fly.mp4", pytest.fail) as flight:
-        assert flight.frames == 25
-        for _ in flight:
+    assert 25 <= flight.frames < FRAMES
+    with resume(tmp_path / "fly.mp4", pytest.fail) as again:
+        assert again.frames == flight.frames
+        for _ in again:
             pass
     assert len(read_video(tmp_path / "fly.mp4")[0]) == FRAMES
 
