@@ -145,6 +145,12 @@ export function contentUrl(id: string): string {
   return url(`v1/videos/${id}/content`);
 }
 
+/** Whether there is a picture of a take: while it is made, as soon as one has come. */
+export function hasPicture(job: VideoJob): boolean {
+  const ended = job.status !== "queued" && job.status !== "in_progress";
+  return previews.value.has(job.id) || (ended && job.has_content);
+}
+
 export function posterUrl(job: VideoJob): string {
   return previews.value.get(job.id) ?? url(`v1/videos/${job.id}/poster.jpg?v=${job.frames_done}`);
 }

@@ -6,6 +6,7 @@ import {
   active,
   cancel,
   download,
+  hasPicture,
   newestFirst,
   posterUrl,
   removeJob,
@@ -63,7 +64,7 @@ function Take({ job }: { job: VideoJob }) {
     <li class={`take ${job.status} ${shown ? "shown" : ""}`}>
       <button type="button" class="take-open" onClick={open} aria-label={`Open take ${name}, ${job.status}`}>
         <span class="take-picture">
-          {(job.has_content || job.frames_done > 0) && !missing.value ? (
+          {hasPicture(job) && !missing.value ? (
             <img src={posterUrl(job)} alt="" onError={() => (missing.value = true)} />
           ) : (
             <Icon name="picture" />

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import type { VideoJob } from "../api/types";
-import { contentUrl, jobs, newestFirst, posterUrl, takeA, takeB, titles } from "../model/jobs";
+import { contentUrl, hasPicture, jobs, newestFirst, posterUrl, takeA, takeB, titles } from "../model/jobs";
 import { mode } from "../model/mode";
 import { setting } from "../model/storage";
 import { Button } from "../ui/button";
@@ -96,7 +96,7 @@ function Picture({ job, video }: { job: VideoJob; video: { current: HTMLVideoEle
   const waits = job.status === "queued";
   return (
     <div class="take-making">
-      {job.frames_done > 0 && <img src={posterUrl(job)} alt="The newest frame" />}
+      {hasPicture(job) && <img src={posterUrl(job)} alt="The newest frame" />}
       <p role="status">
         {waits
           ? job.position
