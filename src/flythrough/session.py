@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, nullcontext
 from copy import copy
 from dataclasses import asdict
 from functools import partial
@@ -23,7 +22,7 @@ from flythrough.camera.pose import check_poses
 from flythrough.conditioning import CameraEncoding, Conditioning, encode_camera
 from flythrough.errors import InputError
 from flythrough.film import Delivery, Later, films
-from flythrough.flight.lanes import beside, meet
+from flythrough.flight.lanes import Helper, beside, meet
 from flythrough.flight.moment import Moment, taken, unpack, unpack_speech
 from flythrough.flight.receipt import Receipt, Stopwatch
 from flythrough.flight.snapshot import fingerprint, read_snapshot, write_snapshot
@@ -109,8 +108,7 @@ class Session:
         self._moments: deque[Moment] = deque(maxlen=rewinds + 1)  # after each chunk, the last one is now
         self._mark = ""
         self._catching_up = False
-        self._decoder: ThreadPoolExecutor | None = None
-        self._decoding: Future[Delivery] | None = None  # the last
+        self._helper = Helper()
         self._keep()
 
     def push(self, camera: Tensor | str, intrinsics: Tensor | None = None) -> Film:
@@ -139,7 +137,8 @@ class Session:
         Elsewhere in a group the session is up to a chunk ahead of its films: while one is used, the next is made.
         """
         rows = self._checked(c2w, intrinsics)
-        with self._two_at_work():
+        helped = not self._rewinds  # to rewind is to know the decoder's memory by chunk
+        with self._helper.at_work(self._device) if helped else nullcontext():
             yield from films(self._made(rows), lambda: self._in_step(together))
         yield self.finish()
 
@@ -202,7 +201,8 @@ class Session:
         Returns the bytes of each part: `state`, and beside it what grows with the picture, `window` (exact memory of
         the frames in sight), `vae`, `refiner`; `words`, `track`, and `path`, 160 bytes for every frame flown.
         """
-        self._settle()
+        self._helper.settle()
+        meet(self._device)
         tensors, facts = self._now.pack()
         tensors |= {"opening": self.opening.latent, "path": self._rows()}
         facts |= {"model": self._identity(), "opening": self.opening.prompt, "terms": asdict(self.terms)}
@@ -279,9 +279,10 @@ class Session:
 
     def fork(self) -> Session:
         """A second flight from here, on its own from now on. What both remember lies in memory once."""
-        self._settle()
+        self._helper.settle()
+        meet(self._device)
         other = copy(self)
-        other._decoder = None
+        other._helper = Helper()
         other._now, other._moments = self._now.copy(), self._moments.copy()
         other._way, other.receipts = self._way.copy(), self.receipts.copy()
         return other
@@ -362,35 +363,10 @@ class Session:
     def _film(self, rows: Tensor) -> Film:
         return np.concatenate([self._empty(), *films(self._made(rows))])
 
-    @contextmanager
-    def _two_at_work(self) -> Iterator[None]:
-        """On a CPU, decode in a second thread beside the model, with half of the cores each.
-
-        Most operations of a small model are too small to be shared out: two of them at once take half the time.
-        """
-        if self._device.type != "cpu" or self._rewinds:  # to rewind is to know the decoder's memory by chunk
-            yield
-            return
-        threads = torch.get_num_threads()
-        half = max(1, threads // 2)
-        torch.set_num_threads(half)
-        try:
-            with ThreadPoolExecutor(1, "decoder", torch.set_num_threads, (half,)) as self._decoder:
-                yield
-        finally:
-            self._decoder = None
-            torch.set_num_threads(threads)
-
     def _in_step(self, together: int) -> bool:
         """Whether films must catch up with the session now."""
         asked, self._catching_up = self._catching_up, False
         return asked or (together > 0 and self._now.state.chunks % together == 0)
-
-    def _settle(self) -> None:
-        """Wait for all that works beside the model, before its memory is read."""
-        if self._decoding is not None:
-            wait([self._decoding])
-        meet(self._device)
 
     def _made(self, rows: Tensor) -> Iterator[Delivery | Later]:
         """Take poses and lenses in, and make each chunk as soon as its last one is there."""
@@ -443,7 +419,7 @@ class Session:
                     shown = now.refinement(shown)
             lanes.enter_context(beside("decode", shown))
             decode = partial(self._decode, now, shown, watch, arrived)
-            delivery = decode() if self._decoder is None else self._later(decode)
+            delivery = self._helper.do(decode)
         self._keep()
         return delivery
 
@@ -452,11 +428,6 @@ class Session:
         with watch.part("decode"):
             video, now.vae = self.vae.decode_chunk(shown, now.vae)
             return Delivery(video, arrived)
-
-    def _later(self, decode: Callable[[], Delivery]) -> Later:
-        assert self._decoder is not None
-        self._decoding = self._decoder.submit(decode)
-        return Later(self._decoding)
 
     def _conditioning(self, start: int, end: int) -> Conditioning:
         """All that the chunk's latent frames start .. end - 1 are told."""
