@@ -17,7 +17,9 @@ class Machines:
 
     def __init__(self, count: int) -> None:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        os.environ |= {"RAY_worker_niceness": "0"}  # on a machine with other work, workers would hardly get on
+        os.environ |= {
+            "RAY_worker_niceness": "0"
+        }  # on a machine with other work, workers would hardly get on
         from ray.cluster_utils import Cluster
 
         self._cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **SMALL})

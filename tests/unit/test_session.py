@@ -374,5 +374,7 @@ def test_a_session_says_where_its_camera_is_and_how_far_back_it_can_go() -> None
     assert flight.rewindable == 2
     flight.rewind(1)
     assert flight.rewindable == 1
-    assert torch.equal(flight.where(range(20, flight.poses_known)).intrinsics, way.intrinsics[20 : flight.poses_known])
+    assert torch.equal(
+        flight.where(range(20, flight.poses_known)).intrinsics, way.intrinsics[20 : flight.poses_known]
+    )
     assert session().rewindable == 0
