@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 from PIL import Image
@@ -214,7 +214,7 @@ def test_a_flight_outlives_its_socket_its_memory_and_its_server_with_identical_f
             again.event("resume")
             again.chunks(2)
         deadline = time.monotonic() + 15
-        while httpx.get(f"http://{address}/v1/sessions/{id}").json()["state"] != "stored":
+        while httpx2.get(f"http://{address}/v1/sessions/{id}").json()["state"] != "stored":
             assert time.monotonic() < deadline
             time.sleep(0.1)
         assert app.state.server.flights.figures()["in_memory"] == 0
@@ -231,9 +231,9 @@ def test_a_flight_outlives_its_socket_its_memory_and_its_server_with_identical_f
     film = [*pilot.payloads, *again.payloads, *back.payloads]
     for folder in ("one", "two"):  # a server that was stopped, and one that was killed after the snapshot
         with serving(tmp_path / folder) as (address, _), Pilot.at(address) as later:
-            (known,) = httpx.get(f"http://{address}/v1/sessions").json()["data"]
+            (known,) = httpx2.get(f"http://{address}/v1/sessions").json()["data"]
             assert (known["id"], known["state"], known["frames_made"]) == (id, "stored", 57)
-            assert httpx.get(f"http://{address}/v1/sessions/{id}/path?every=8").json()["frames"] == 57
+            assert httpx2.get(f"http://{address}/v1/sessions/{id}/path?every=8").json()["frames"] == 57
             later.init(session=id, extensions=True, paused=True)
             later.event("poses", poses(path, slice(57, 73)))
             later.event("resume")
@@ -253,11 +253,11 @@ def test_a_newcomer_takes_a_flight_over_and_a_deleted_one_is_gone(server) -> Non
         assert second.hear()["session_id"] == id
         second.chunks(1)
         url = f"http://{address}/v1/sessions/{id}"
-        assert httpx.get(url).json()["state"] == "flying"
-        assert httpx.delete(url).json() == {"id": id, "object": "flight.deleted", "deleted": True}
+        assert httpx2.get(url).json()["state"] == "flying"
+        assert httpx2.delete(url).json() == {"id": id, "object": "flight.deleted", "deleted": True}
         assert closed(second) == (4004, "the flight was deleted")
-    assert httpx.get(url).status_code == 404
-    assert id not in {flight["id"] for flight in httpx.get(f"http://{address}/v1/sessions").json()["data"]}
+    assert httpx2.get(url).status_code == 404
+    assert id not in {flight["id"] for flight in httpx2.get(f"http://{address}/v1/sessions").json()["data"]}
 
 
 def test_where_all_places_are_taken_a_newcomer_is_told_and_the_others_fly_on(tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_where_all_places_are_taken_a_newcomer_is_told_and_the_others_fly_on(tmp
         with Pilot.at(address) as third:  # the first one makes room, and is kept
             third.init(**OPENING)
             third.chunks(1)
-        states = {flight["state"] for flight in httpx.get(f"http://{address}/v1/sessions").json()["data"]}
+        states = {flight["state"] for flight in httpx2.get(f"http://{address}/v1/sessions").json()["data"]}
         assert "stored" in states
 
 
@@ -329,7 +329,7 @@ def test_garbage_and_broken_lines_hurt_nobody_else(server, caplog: pytest.LogCap
             vandal.join()
     np.testing.assert_array_equal(pilot.film, session(app).push("w-80,dw-80"))
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
-    assert httpx.get(f"http://{address}/health").status_code == 200
+    assert httpx2.get(f"http://{address}/health").status_code == 200
 
 
 def test_a_client_that_does_not_read_waits_alone_and_is_put_out_in_the_end(server, monkeypatch) -> None:
