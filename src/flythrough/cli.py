@@ -10,6 +10,7 @@ from typing import Never
 from typer import Typer
 
 from flythrough.commands import batch, flying, machine, releases, serving, training, worlds
+from flythrough.commands.terminal import CtrlC
 from flythrough.errors import InputError
 
 app = Typer(
@@ -62,6 +63,7 @@ def main() -> Never:
     # before torch is there: threads that spin for long while they wait slow two programs on the same cores down
     # fivefold; threads that do not spin at all cost half of the speed
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    signal.signal(signal.SIGINT, CtrlC.press)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave through the `finally` blocks
     try:
         code = app(standalone_mode=False) or 0

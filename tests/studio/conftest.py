@@ -27,7 +27,7 @@ FLAGS = [
 SIZE = {"width": 1280, "height": 720}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # playwright keeps an event loop running, which later tests must not find
 def browser() -> Iterator[Browser]:
     """Chromium without a screen; WebGL is drawn by the CPU."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

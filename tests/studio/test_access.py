@@ -28,6 +28,7 @@ def moves(page: Page, address: str) -> None:
     begin(page, address, keyframes=2)
     page.get_by_role("tab", name="Moves").click()
     page.get_by_role("button", name="spiral").click()
+    expect(page.get_by_role("button", name="Make keyframes")).to_be_enabled(timeout=WAIT_MS)
 
 
 def several(page: Page, address: str) -> None:

@@ -25,12 +25,25 @@ def confirm(question: str, yes: bool) -> None:
         raise InputError("nothing was changed")
 
 
+class CtrlC:
+    """The handler of Ctrl-C while a command starts. Somewhere among a thousand imports an exception may get lost."""
+
+    pressed = False
+
+    @classmethod
+    def press(cls, *_: object) -> None:
+        cls.pressed = True
+        raise KeyboardInterrupt
+
+
 @contextmanager
 def between_chunks() -> Iterator[Callable[[], bool]]:
     """Hold Ctrl-C back: yields a function that says whether it was pressed, to be asked when stopping is safe.
 
     Inside the encoder it would leave a frame in the video that nobody counted. Pressed again, it does not wait.
     """
+    if CtrlC.pressed:
+        raise KeyboardInterrupt
     presses = 0
 
     def press(*_: object) -> None:
