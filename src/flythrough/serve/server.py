@@ -10,6 +10,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from flythrough.serve.afar import ModelsAfar, NoTurns
+from flythrough.serve.crowd import Crowd
 from flythrough.serve.events import Events
 from flythrough.serve.flights import Flights, LiveLimits
 from flythrough.serve.jobs import Jobs
@@ -35,6 +36,7 @@ class Server:
     flights: Flights
     cluster: Cluster | None = None
     started: float = field(default_factory=time.monotonic)
+    crowd: Crowd = field(default_factory=Crowd)
 
     @classmethod
     def of(cls, settings: Settings) -> Server:

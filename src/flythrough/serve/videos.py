@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
@@ -73,7 +74,7 @@ async def create_video(
     wanted, upload = await forms.read(request)
     client = wanted.user or x_flythrough_client or (request.client.host if request.client else "nobody")
     job = await run_in_threadpool(server.jobs.accept, wanted, upload, client, idempotency_key)
-    return _job(job)
+    return _job(job, server)
 
 
 @router.get("/videos")
@@ -96,7 +97,7 @@ def list_videos(
 @router.get("/videos/{id}", response_model=VideoJob)
 async def get_video(id: Id, server: Here) -> Response:
     """How far a video is."""
-    return _job(_found(server, id))
+    return _job(_found(server, id), server)
 
 
 @router.delete("/videos/{id}")
@@ -236,9 +237,10 @@ def _missing(id: str) -> Refusal:
     return Refusal(404, f"there is no video {id}", "id")
 
 
-def _job(job: VideoJob) -> Response:
+def _job(job: VideoJob, server: Server) -> Response:
     """A job, and when asking again makes sense; OpenAI's client heeds it."""
-    wait_s = 1.0 if job.eta_s is None else min(max(job.eta_s / 10, 1.0), 10.0)
+    least = 1.0 if job.eta_s is None else min(max(job.eta_s / 10, 1.0), 10.0)
+    wait_s = server.crowd.wait_s(least, time.monotonic())
     headers = {"openai-poll-after-ms": str(round(wait_s * 1000))}
     return Response(job.model_dump_json(), media_type="application/json", headers=headers)
 
