@@ -3,8 +3,9 @@
 python tests/serve_load/polling.py --clients 200 --frames 161 --rounds 3
 
 The same job is made alone and then with the clients, in turn, several times over. Clients keep their connection as long
-as the server does, and wait as long between two questions as the server says (openai-poll-after-ms), as OpenAI's client does; --every sets
-another time. They run in a process of their own, on the same cores: their share of the slowing is in the figure.
+as the server does, and wait as long between two questions as it says (openai-poll-after-ms), as OpenAI's client does;
+--every sets another time. They run in a process of their own, on the same cores: their share of the slowing is in the
+figure.
 """
 
 from __future__ import annotations
