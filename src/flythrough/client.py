@@ -155,11 +155,9 @@ class Client(_Base):
                         self._understood(response)
                     for event, data in _events(response.iter_lines()):
                         seen = time.monotonic()
-                        if event == "gone":
-                            raise ServerError(f"{id} was deleted", 404)
-                        if event == "job":
-                            yield data
-                            if data["status"] in ENDED:
+                        if (job := _job_in(event, data, id)) is not None:
+                            yield job
+                            if job["status"] in ENDED:
                                 return
             except httpx2.TransportError as error:
                 if time.monotonic() - seen > patience_s:
@@ -283,11 +281,9 @@ class AsyncClient(_Base):
                         if data is None:
                             continue
                         seen = time.monotonic()
-                        if event == "gone":
-                            raise ServerError(f"{id} was deleted", 404)
-                        if event == "job":
-                            yield data
-                            if data["status"] in ENDED:
+                        if (job := _job_in(event, data, id)) is not None:
+                            yield job
+                            if job["status"] in ENDED:
                                 return
             except httpx2.TransportError as error:
                 if time.monotonic() - seen > patience_s:
@@ -341,6 +337,13 @@ class AsyncClient(_Base):
                     raise
             await asyncio.sleep(wait_s)
         return await self._ask(method, path, **more)
+
+
+def _job_in(event: str, data: Any, id: str) -> Job | None:
+    """The job, if that is what an event tells; raises ServerError if it tells that there is none any more."""
+    if event == "gone":
+        raise ServerError(f"{id} was deleted", 404)
+    return data if event == "job" else None
 
 
 def _line(line: str, event: str) -> tuple[str, Any]:

@@ -72,7 +72,7 @@ def test_a_script_of_held_keys_flies_as_keys_do() -> None:
         ({"n": 2}, "n is '2', which is not possible here"),
         ({"enable_upscaling": True}, "enable_upscaling"),
         ({"reference_url": "http://example.org"}, "reference_url"),
-        ({"output_path": "/tmp/x"}, "output_path"),
+        ({"output_path": "films/x.mp4"}, "output_path"),
         ({"width": 448}, "only one was given"),
         ({"camera": "w-8", "action": "w-8"}, "in two ways, camera and action"),
         ({"extra_body": "{"}, "extra_body is not valid JSON"),
