@@ -2,7 +2,8 @@
 
 import { change, shot } from "./history";
 import { fit } from "./fit";
-import { fail, say } from "./notices";
+import { say } from "./notices";
+import { pickFile } from "./pick";
 import { fromMatrix, unwrapped, type Pose } from "./pose";
 import { cameraOf, resolve } from "./resolve";
 import { DEFAULT_FOV, newId, type Ease, type Keyframe } from "./shot";
@@ -37,14 +38,7 @@ export function exportPath(): void {
 }
 
 export function importPath(): void {
-  const input = document.createElement("input");
-  input.type = "file";
-  input.accept = ".json,application/json";
-  input.onchange = () => {
-    const file = input.files?.[0];
-    if (file) readPath(file).catch(fail);
-  };
-  input.click();
+  pickFile(".json,application/json", readPath);
 }
 
 /** Take a path file's keyframes, or fit keyframes to its poses. */

@@ -5,6 +5,7 @@ import { getJson, url } from "../api/client";
 import type { WorldInfo } from "../api/types";
 import { change, shot } from "./history";
 import { fail, say } from "./notices";
+import { pickFile } from "./pick";
 import { keepPicture, readPicture } from "./storage";
 import { newId, type Place } from "./shot";
 
@@ -67,14 +68,7 @@ export async function dropPicture(file: Blob, name: string): Promise<void> {
 }
 
 export function choosePicture(): void {
-  const input = document.createElement("input");
-  input.type = "file";
-  input.accept = "image/png,image/jpeg,image/webp";
-  input.onchange = () => {
-    const file = input.files?.[0];
-    if (file) dropPicture(file, file.name).catch(fail);
-  };
-  input.click();
+  pickFile("image/png,image/jpeg,image/webp", (file) => dropPicture(file, file.name));
 }
 
 /** The picture of a place as a data: address, as requests carry it. */
