@@ -74,9 +74,9 @@ export class Hands {
   }
 }
 
-/** Left stick walks and strafes, right stick turns and looks, triggers sink and rise, shoulders roll. */
+/** Of the standard mapping: left stick walks and strafes, right stick turns and looks, triggers sink and rise, shoulders roll. */
 function gamepadLetters(): string[] {
-  const pad = navigator.getGamepads?.().find((one) => one?.connected);
+  const pad = navigator.getGamepads?.().find((one) => one?.connected && one.mapping === "standard");
   if (!pad) return [];
   const [lx = 0, ly = 0, rx = 0, ry = 0] = pad.axes;
   const pressed = (button: number, letter: string) => (pad.buttons[button]?.pressed ? [letter] : []);

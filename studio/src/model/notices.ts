@@ -11,6 +11,8 @@ export interface Notice {
 }
 
 export const notices = signal<readonly Notice[]>([]);
+/** Whether the server wants a token that this browser has not given; logging in reloads the page. */
+export const lockedOut = signal(false);
 
 const SHOWN_MS = { info: 3500, error: 8000 };
 let next = 0;
@@ -24,8 +26,10 @@ export function say(text: string, kind: Notice["kind"] = "info"): void {
 /** For `catch`: the reason in words; a call that was given up is no failure. */
 export function fail(error: unknown): void {
   if (error instanceof DOMException && error.name === "AbortError") return;
-  if (error instanceof ApiError && error.status === 401) overlay.value = "login";
-  else say(error instanceof Error ? error.message : String(error), "error");
+  if (error instanceof ApiError && error.status === 401) {
+    lockedOut.value = true;
+    overlay.value = "login";
+  } else say(error instanceof Error ? error.message : String(error), "error");
 }
 
 export function dismiss(id: number): void {

@@ -16,6 +16,7 @@ import {
 } from "../model/history";
 import { active } from "../model/jobs";
 import { mode, type Mode } from "../model/mode";
+import { lockedOut } from "../model/notices";
 import { seek } from "../model/playback";
 import { online } from "../model/server";
 import { newShot } from "../model/shot";
@@ -157,6 +158,12 @@ function Files() {
 
 function Server() {
   const now = online.value;
+  if (lockedOut.value)
+    return (
+      <Button label="Log in" icon="lock" variant="solid" onClick={() => (overlay.value = "login")}>
+        Log in
+      </Button>
+    );
   const text = now === null ? "Connecting" : now ? "Connected" : "Server away";
   return (
     <span class={`server ${now ? "on" : now === null ? "" : "off"}`} role="status" data-tip={location.host}>
