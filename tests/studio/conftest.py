@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.serving import Running, serving
-from tests.studio.pages import Watched, watch
+from tests.studio.pages import WAIT_MS, Watched, watch
 
 FLAGS = [
     "--disable-background-networking",
@@ -25,6 +25,7 @@ FLAGS = [
     "--use-gl=angle",
 ]
 SIZE = {"width": 1280, "height": 720}
+expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture(scope="module")  # playwright keeps an event loop running, which later tests must not find
@@ -60,7 +61,10 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page with nothing stored. The test fails if its console says that anything went wrong."""
     context = browser.new_context(viewport=SIZE, accept_downloads=True)  # pyrefly: ignore[bad-argument-type]
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(WAIT_MS)
+    page.on(
+        "filechooser", lambda _: None
+    )  # from here on none is cancelled; asked for later, it may come too late
     watched: Watched = watch(page)
     yield page
     context.close()

@@ -31,14 +31,14 @@ def watch(page: Page) -> Watched:
 
 
 def open_studio(page: Page, address: str) -> None:
-    """The studio, connected to its server."""
-    page.goto(address)
-    expect(page.get_by_text("Connected")).to_be_visible(timeout=WAIT_MS)
+    """The studio, connected to its server. The pictures of its worlds may come later."""
+    page.goto(address, wait_until="commit")
+    expect(page.get_by_text("Connected")).to_be_visible()
 
 
 def pick_world(page: Page, number: int = 0) -> None:
     """One of the worlds of an empty shot."""
-    page.locator(".world-card:not(.ghost)").nth(number).click(timeout=WAIT_MS)
+    page.locator(".world-card:not(.ghost)").nth(number).click()
     expect(page.locator(".key-button")).to_have_count(1)
 
 

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.serving import Running
-from tests.studio.pages import WAIT_MS, begin, open_studio
+from tests.studio.pages import begin, open_studio
 
 FOCUSABLE = "button:not(:disabled), input:not(:disabled), select, textarea, [tabindex='0']"
 NAME = "[document.activeElement].map(e => (window.seen ??= new Set()).add(e)).length"
@@ -28,7 +28,7 @@ def moves(page: Page, address: str) -> None:
     begin(page, address, keyframes=2)
     page.get_by_role("tab", name="Moves").click()
     page.get_by_role("button", name="spiral").click()
-    expect(page.get_by_role("button", name="Make keyframes")).to_be_enabled(timeout=WAIT_MS)
+    expect(page.get_by_role("button", name="Make keyframes")).to_be_enabled()
 
 
 def several(page: Page, address: str) -> None:
@@ -45,7 +45,7 @@ def overview(page: Page, address: str) -> None:
 def take(page: Page, address: str) -> None:
     begin(page, address, keyframes=2)
     page.get_by_role("button", name="Generate").click()
-    expect(page.locator(".take.completed").first).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(".take.completed").first).to_be_visible()
     page.keyboard.press("2")
     expect(page.locator("video")).to_be_visible()
 
@@ -59,7 +59,7 @@ def fly(page: Page, address: str) -> None:
 def flying(page: Page, address: str) -> None:
     fly(page, address)
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Key to picture")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("Key to picture")).to_be_visible()
 
 
 STATES = [empty, keyframe, moves, several, overview, take, fly, flying]

@@ -25,8 +25,8 @@ def test_ten_seconds_are_flown_forked_taken_back_reloaded_and_made_a_path(
     begin(page, mini_server.address)
     page.keyboard.press("3")
     page.get_by_role("button", name="Take off").click()
-    expect(page.get_by_text("Key to picture")).to_be_visible(timeout=WAIT_MS)
-    expect(page.locator(".fly-bar")).to_contain_text(re.compile(r"frame [1-9]"), timeout=WAIT_MS)
+    expect(page.get_by_text("Key to picture")).to_be_visible()
+    expect(page.locator(".fly-bar")).to_contain_text(re.compile(r"frame [1-9]"))
     first, begun = shown_pixels(page, ".fly canvas"), frame(page)
 
     page.keyboard.down("w")
@@ -42,23 +42,23 @@ def test_ten_seconds_are_flown_forked_taken_back_reloaded_and_made_a_path(
     assert re.search(r"Key to picture\s+\d+ ms", figures)
 
     page.keyboard.press("b")
-    expect(page.get_by_role("button", name="Flight 1.1 from")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_role("button", name="Flight 1.1 from")).to_be_visible()
     page.keyboard.press(" ")
-    expect(page.get_by_text("Paused. Space goes on")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("Paused. Space goes on")).to_be_visible()
     page.wait_for_timeout(1000)  # what was sent before is shown
     paused = frame(page)
     page.keyboard.press("Backspace")
-    expect(page.locator(".fly-bar")).not_to_contain_text(f"frame {paused}", timeout=WAIT_MS)
+    expect(page.locator(".fly-bar")).not_to_contain_text(f"frame {paused}")
     back = frame(page)
     assert back < paused + 8
 
     page.reload()
-    expect(page.get_by_text("Paused. Space goes on")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("Paused. Space goes on")).to_be_visible()
     assert frame(page) == back
     expect(page.get_by_role("list", name="Flights").get_by_role("listitem")).to_have_count(2)
 
     page.get_by_role("button", name="Make this flight the shot's path").click()
-    expect(keys(page).nth(1)).to_be_visible(timeout=WAIT_MS)
+    expect(keys(page).nth(1)).to_be_visible()
     end = stored(page)["keyframes"][-1]
     assert end["position"][2] > 1  # it went ahead
     assert end["time"] == pytest.approx((back - 1) / 16, abs=0.6)
@@ -68,7 +68,7 @@ def test_the_keys_of_the_dialect_are_held_and_let_go(page: Page, toy_server: Run
     begin(page, toy_server.address)
     page.keyboard.press("3")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Key to picture")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("Key to picture")).to_be_visible()
 
     for letter in "wasdijklqerf":
         page.keyboard.down(letter)

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from flythrough.serve.schema import VideoJob
 from tests.serving import Running
-from tests.studio.pages import WAIT_MS, begin, keys, number, shown_pixels, stored
+from tests.studio.pages import begin, keys, number, shown_pixels, stored
 
 FINISH_MS = 180_000
 
@@ -21,17 +21,17 @@ def generate(page: Page) -> None:
     """Press the button, and see the take in the list."""
     before = page.locator(".take").count()
     page.get_by_role("button", name="Generate").click()
-    expect(page.locator(".take")).to_have_count(before + 1, timeout=WAIT_MS)
+    expect(page.locator(".take")).to_have_count(before + 1)
 
 
 @pytest.mark.slow
 def test_a_clip_is_queued_watched_and_played(page: Page, mini_server: Running) -> None:
     begin(page, mini_server.address, keyframes=2)
     generate(page)
-    expect(page.get_by_role("progressbar", name="Progress")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_role("progressbar", name="Progress")).to_be_visible()
 
     page.keyboard.press("2")
-    expect(page.get_by_text("of 33 frames")).to_be_visible(timeout=WAIT_MS)  # while it is made
+    expect(page.get_by_text("of 33 frames")).to_be_visible()  # while it is made
     page.reload()  # in the middle of it
     expect(page.locator(".take.completed")).to_have_count(1, timeout=FINISH_MS)
 
@@ -84,11 +84,11 @@ def test_a_take_can_be_cancelled_tried_again_downloaded_reopened_and_deleted(
     page.keyboard.press("Enter")
     generate(page)
     page.get_by_role("button", name="Cancel").click()
-    expect(page.locator(".take.cancelled")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(".take.cancelled")).to_be_visible()
 
     page.locator(".take").hover()
     page.get_by_role("button", name="Try again").click()
-    expect(page.locator(".take.completed")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(".take.completed")).to_be_visible()
 
     page.locator(".take").hover()
     with page.expect_download() as download:
@@ -115,10 +115,10 @@ def test_a_dropped_picture_is_the_first_frame(page: Page, toy_server: Running, p
     with page.expect_file_chooser() as chooser:
         page.locator(".first-drop").click()
     chooser.value.set_files(picture)
-    expect(page.get_by_alt_text("First frame: photo.png")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_alt_text("First frame: photo.png")).to_be_visible()
 
     generate(page)
-    expect(page.locator(".take.completed")).to_have_count(1, timeout=WAIT_MS)
+    expect(page.locator(".take.completed")).to_have_count(1)
 
     asked = toy_server.http.get("/v1/videos").json()["data"][0]
     request = toy_server.http.get(f"/v1/videos/{asked['id']}/request").json()

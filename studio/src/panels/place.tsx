@@ -12,7 +12,6 @@ import {
   loadWorlds,
   pickSeed,
   pickWorld,
-  worldPicture,
   worlds,
   worldsLoading,
 } from "../model/place";
@@ -21,6 +20,7 @@ import { duration, frameCount } from "../model/shot";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icon";
 import { NumberField } from "../ui/number";
+import { WorldPicture } from "../ui/world-picture";
 
 export function PlacePanel() {
   return (
@@ -116,7 +116,7 @@ function Worlds() {
             data-tip={`${world.seed} · ${world.prompt}`}
             onClick={() => pickWorld(world)}
           >
-            <img src={worldPicture(world.seed)} alt="" loading="lazy" decoding="async" />
+            <WorldPicture seed={world.seed} />
           </button>
         ))}
         <button

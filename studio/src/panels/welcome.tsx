@@ -3,9 +3,10 @@
 import { useEffect } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { fail } from "../model/notices";
-import { choosePicture, dropPicture, loadWorlds, pickWorld, worldPicture, worlds } from "../model/place";
+import { choosePicture, dropPicture, loadWorlds, pickWorld, worlds } from "../model/place";
 import { mode } from "../model/mode";
 import { Icon, type IconName } from "../ui/icon";
+import { WorldPicture } from "../ui/world-picture";
 
 const STEPS: readonly { icon: IconName; title: string; text: string }[] = [
   {
@@ -69,7 +70,7 @@ export function Welcome() {
           </button>
           {worlds.value.map((world) => (
             <button type="button" key={world.seed} class="world-card" onClick={() => pickWorld(world)}>
-              <img src={worldPicture(world.seed)} alt="" decoding="async" />
+              <WorldPicture seed={world.seed} />
               <span class="world-card-text">
                 <b>{world.kind}</b>
                 <span>{world.prompt}</span>
