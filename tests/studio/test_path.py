@@ -27,10 +27,7 @@ def test_the_first_paint_waits_for_nothing_heavy(page: Page, toy_server: Running
     print(f"first contentful paint after {page.evaluate(PAINT):.0f} ms")
 
     expect(page.get_by_role("heading", name="Where does the flight begin?")).to_be_visible()
-    page.unroute_all()
-    for route in held:
-        route.continue_()
-    expect(page.get_by_text("Connected")).to_be_visible()
+    assert held  # what is heavy was asked for, and has not come
 
 
 def test_an_empty_shot_offers_places_and_says_what_comes_next(page: Page, toy_server: Running) -> None:
