@@ -7,13 +7,14 @@ const LETTERS = new Set("wasdijklqerf");
 const ARROWS: Record<string, string> = { ArrowUp: "i", ArrowDown: "k", ArrowLeft: "a", ArrowRight: "d" };
 const STICK_REST = 0.35;
 const MOUSE_REST_PX = 6;
-const MOUSE_DECAY = 0.86; // of its deflection, a frame of the screen
+const MOUSE_HALF_MS = 75; // in which half of its deflection goes
 const MOUSE_MOST_PX = 90;
 
 export class Hands {
   private readonly keys = new Set<string>();
   private mouse = { x: 0, y: 0 };
   private request = 0;
+  private ticked = performance.now();
   private last = "";
 
   /** onChange is told the letters held, whenever they change. */
@@ -37,8 +38,11 @@ export class Hands {
     if (document.pointerLockElement === this.surface) document.exitPointerLock();
   }
 
-  private readonly tick = (): void => {
+  private readonly tick = (now: number): void => {
     this.request = requestAnimationFrame(this.tick);
+    const kept = 0.5 ** (Math.max(0, now - this.ticked) / MOUSE_HALF_MS);
+    this.mouse = { x: this.mouse.x * kept, y: this.mouse.y * kept };
+    this.ticked = now;
     const held = new Set([...this.keys, ...this.mouseLetters(), ...gamepadLetters()]);
     const letters = [...held].sort();
     if (letters.join("") === this.last) return;
@@ -69,7 +73,6 @@ export class Hands {
 
   private mouseLetters(): string[] {
     const { x, y } = this.mouse;
-    this.mouse = { x: x * MOUSE_DECAY, y: y * MOUSE_DECAY };
     return [...side(x, MOUSE_REST_PX, "a", "d"), ...side(y, MOUSE_REST_PX, "i", "k")];
   }
 }

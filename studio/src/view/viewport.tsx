@@ -216,10 +216,11 @@ function insetWidth(canvas: HTMLCanvasElement): number {
 
 /** Clicks choose keyframes; looking through the camera, drags turn it and the wheel moves it. */
 function bindPointer(canvas: HTMLCanvasElement): () => void {
-  let down: { x: number; y: number; moved: boolean } | null = null;
+  let down: { x: number; y: number; moved: boolean; onHandle: boolean } | null = null;
   const onDown = (event: PointerEvent) => {
     canvas.focus({ preventScroll: true });
-    down = { x: event.clientX, y: event.clientY, moved: false };
+    const onHandle = stage.peek()?.gizmo.hot ?? false; // when the button is let go, the handle is no longer held
+    down = { x: event.clientX, y: event.clientY, moved: false, onHandle };
     if (looking.peek()) canvas.setPointerCapture(event.pointerId);
   };
   const onMove = (event: PointerEvent) => {
@@ -234,7 +235,8 @@ function bindPointer(canvas: HTMLCanvasElement): () => void {
     [down.x, down.y] = [event.clientX, event.clientY];
   };
   const onUp = (event: PointerEvent) => {
-    if (down && !down.moved && !looking.peek() && event.button === 0) choose(canvas, event);
+    const clicked = down && !down.moved && !down.onHandle;
+    if (clicked && !looking.peek() && event.button === 0) choose(canvas, event);
     down = null;
     endGesture();
   };
@@ -257,7 +259,7 @@ function bindPointer(canvas: HTMLCanvasElement): () => void {
 
 function choose(canvas: HTMLCanvasElement, event: PointerEvent): void {
   const here = stage.peek();
-  if (!here || here.gizmo.hot) return;
+  if (!here) return;
   const box = canvas.getBoundingClientRect();
   const id = here.pick(event.clientX - box.left, event.clientY - box.top);
   if (!id) return clearSelection();
