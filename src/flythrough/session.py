@@ -157,7 +157,8 @@ class Session:
         letters, now = set(keys) - {"+"}, self._now
         live = self._at_the_controls()
         poses = [] if now.track.known else [live.c2w]
-        lens = now.track.rows[-1, 16:] if now.track.known else torch.tensor(self.terms.lens).double()
+        own = torch.tensor(self.terms.lens, dtype=torch.float64)
+        lens = now.track.rows[-1, 16:] if now.track.known else own
         film = [self._empty()]
         for _ in range(frames):  # one by one, so that a chunk's moment holds the keys of its last pose
             poses.append(live.step(letters))
