@@ -49,11 +49,13 @@ class _Base:
         if not self.address.startswith(("http://", "https://")):
             raise InputError(f"the server is {address!r}; expected an address such as {ADDRESS}")
         token = token or os.environ.get("FLYTHROUGH_TOKEN")
+        self.headers = {"X-Flythrough-Client": secrets.token_hex(8)}
+        if token:
+            self.headers["Authorization"] = f"Bearer {token}"
         self._options: dict[str, Any] = {
             "base_url": self.address,
             "timeout": timeout_s,
-            "headers": {"X-Flythrough-Client": secrets.token_hex(8)}
-            | ({"Authorization": f"Bearer {token}"} if token else {}),
+            "headers": self.headers,
             "trust_env": False,  # a proxy has no business between a program and its own machine
         }
 
@@ -81,6 +83,9 @@ class _Base:
             answer = {}
         if response.is_success:
             return answer
+        if response.status_code == 401:
+            what = "knows another token" if "Authorization" in self.headers else "wants its token"
+            raise ServerError(f"{self.address}: it {what}; give it as --token or FLYTHROUGH_TOKEN", 401)
         said = answer.get("error") if isinstance(answer, dict) else None
         message = said.get("message") if isinstance(said, dict) else None
         raise ServerError(message or f"{self.address}: answered {response.status_code}", response.status_code)
@@ -185,8 +190,26 @@ class Client(_Base):
             raise self._away(error) from None
         return Path(path)
 
+    def health(self) -> dict[str, Any]:
+        """Whether the server answers, and its version; it needs no token."""
+        return self._ask("GET", "/health")
+
     def models(self) -> list[dict[str, Any]]:
         return self._ask("GET", "/v1/models")["data"]
+
+    def studio(self, mode: str = "path") -> str:
+        """The address of the server's page, the Studio, in a mode: path, takes or fly. Raises where it has none."""
+        try:
+            self._ask("GET", "/")
+        except ServerError as error:
+            if error.status == 404:
+                raise ServerError(f"{self.address}: this server has no Studio", 404) from None
+            raise
+        return f"{self.address}/#{mode}"
+
+    def delete_flight(self, id: str) -> None:
+        """Forget a live flight; whoever is in it is put out."""
+        self._ask("DELETE", f"/v1/sessions/{id}")
 
     def ps(self) -> dict[str, Any]:
         return self._ask("GET", "/v1/ps")
@@ -311,8 +334,16 @@ class AsyncClient(_Base):
             raise self._away(error) from None
         return Path(path)
 
+    async def health(self) -> dict[str, Any]:
+        """As Client.health."""
+        return await self._ask("GET", "/health")
+
     async def models(self) -> list[dict[str, Any]]:
         return (await self._ask("GET", "/v1/models"))["data"]
+
+    async def delete_flight(self, id: str) -> None:
+        """As Client.delete_flight."""
+        await self._ask("DELETE", f"/v1/sessions/{id}")
 
     async def ps(self) -> dict[str, Any]:
         return await self._ask("GET", "/v1/ps")

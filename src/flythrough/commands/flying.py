@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from flythrough.commands.inputs import CameraText, Device, Fov, FramesOption, Keys, lens_of, parsed
-from flythrough.commands.terminal import bar, between_chunks, say
+from flythrough.commands.inputs import (
+    CameraText,
+    Device,
+    Fov,
+    FramesOption,
+    Keys,
+    Server,
+    ServerToken,
+    lens_of,
+    parsed,
+)
+from flythrough.commands.terminal import bar, between_chunks, say, say_driven
 from flythrough.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,10 +72,8 @@ def generate(
     random_weights: Annotated[
         bool, Option("--random-weights", help="No files: noise, but at the real speed and size.")
     ] = False,
-    server: Annotated[
-        str | None,
-        Option(help="Let a server make it, such as http://127.0.0.1:8642; see `flythrough serve`."),
-    ] = None,
+    server: Server = None,
+    token: ServerToken = None,
 ) -> None:
     """Fly a camera into a picture and write what it sees."""
     if server is not None:
@@ -75,6 +83,7 @@ def generate(
             raise InputError("--device and --random-weights are the server's choice, so not with --server")
         return remote.generate(
             server,
+            token,
             out,
             camera=camera,
             image=image,
@@ -165,9 +174,26 @@ def drive(
     ] = None,
     model: Annotated[str, Option(help="A streaming model's name, or a folder with its weights.")] = "mini",
     device: Device = None,
+    server: Server = None,
+    token: ServerToken = None,
 ) -> None:
-    """Drive the camera with this terminal's keys, or play a recorded drive, into a video."""
+    """Drive the camera with this terminal's keys, or play a recorded drive, into a video.
+
+    With --server a drive is played there, and without one the Studio is opened in the browser, to fly in.
+    """
     from contextlib import nullcontext
+
+    if server is not None:
+        from flythrough.commands import remote
+
+        if device is not None:
+            raise InputError("--device is the server's choice, so not with --server")
+        fields = {"image": image, "prompt": prompt, "seed": seed, "steps": steps, "fov": fov}
+        if recording is None:
+            fields |= {"keys": keys != "flythrough", "out": out != Path("drive.mp4"), "record": record}
+            return remote.studio(server, **fields, model=model != "mini")
+        more = {"keys": keys, "model": model, "record": record}
+        return remote.drive(server, token, out, recording, **fields, **more)
 
     from flythrough import drive as driving
     from flythrough.media import check_film, check_writable
@@ -181,10 +207,8 @@ def drive(
     if record is not None:
         check_writable(record, (".json",))
     tape = None if recording is None else driving.read(recording, keys)
-    if tape is not None and prompt:
-        tape = tape.unsaid()
-    elif tape is not None:
-        prompt = tape.opening_prompt or ""
+    if tape is not None:
+        tape, prompt = driving.begun(tape, prompt)
     plan = Pipeline.check(model)
     path = lens_of(image, fov, None, None, plan.height, plan.width)(recording or "none-1", keys, None)
     shot = Shot(camera=path, prompt=prompt, image=image, seed=seed, steps=steps)
@@ -198,9 +222,7 @@ def drive(
                 raise KeyboardInterrupt
 
         figures = driving.run(pipeline, shot, out, drive=tape, record=record, keys=keys, after=after)
-    text = f"{out}: {figures.written} frames, {figures.written / path.fps:.1f} s"
-    print(text, file=sys.stderr if str(out) == "-" else sys.stdout)
-    print(figures.report(), file=sys.stderr)
+    say_driven(out, figures)
 
 
 def _fly(flight: Flight) -> None:

@@ -23,6 +23,13 @@ FramesOption = Annotated[int | None, Option("--frames", help="How many frames, 1
 Fov = Annotated[float, Option(help="Horizontal field of view in degrees, 25 to 120.")]
 Split = Annotated[str, Option(help="Which worlds: train, val or test.")]
 Device = Annotated[str | None, Option(help="cpu or cuda; the best there is by default.")]
+Server = Annotated[
+    str | None,
+    Option("--server", help="Let a server do it, such as http://127.0.0.1:8642: `flythrough serve`."),
+]
+ServerToken = Annotated[
+    str | None, Option("--token", envvar="FLYTHROUGH_TOKEN", help="The server's, if it has one.")
+]
 Ray = Annotated[
     str | None,
     Option(

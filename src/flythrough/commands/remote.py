@@ -1,4 +1,4 @@
-"""`flythrough generate --server`: the same words and files, but a server makes the video."""
+"""`flythrough generate` and `drive` with --server: the same words and files, but a server makes the video."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flythrough.commands.inputs import lens_of
-from flythrough.commands.terminal import bar, say
+from flythrough.commands.terminal import bar, between_chunks, say, say_driven
 from flythrough.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def generate(
     address: str,
+    token: str | None,
     out: Path,
     *,
     camera: str,
@@ -33,11 +34,8 @@ def generate(
     from flythrough.media import check_writable
 
     check_writable(out, (".mp4",))
-    with Client(address) as client:
-        info = next((one for one in client.models() if one["id"] == model), None)
-        if info is None:
-            known = ", ".join(one["id"] for one in client.models())
-            raise InputError(f"{address} has no model called {model!r}; it has {known}")
+    with Client(address, token=token) as client:
+        info = _model(client, model)
         if _told(camera, intrinsics, estimator):
             fields |= {"camera": camera, "keys": keys, "num_frames": frames, "fov_deg": fov}
         else:
@@ -62,6 +60,73 @@ def generate(
         if contact_sheet:
             client.save(job, out.with_suffix(".sheet.png"), "spritesheet")
     print(f"{out}: {job['num_frames']} frames, {job['num_frames'] / job['fps']:.1f} s")
+
+
+def drive(
+    address: str,
+    token: str | None,
+    out: Path,
+    recording: str,
+    *,
+    image: Path | None,
+    prompt: str,
+    seed: int,
+    steps: int | None,
+    fov: float | None,
+    keys: str,
+    model: str,
+    record: Path | None,
+) -> None:
+    """Play a recorded drive on a live flight of the server's, into the files that a drive here leaves."""
+    from flythrough import drive as driving
+    from flythrough.client import Client
+    from flythrough.media import check_film, check_writable
+    from flythrough.shot import Shot
+
+    check_film(out)
+    driving.check_line()
+    if record is not None:
+        check_writable(record, (".json",))
+    tape, prompt = driving.begun(driving.read(recording, keys), prompt)
+    with Client(address, token=token) as client:
+        info = _model(client, model)
+        if not info["streams"]:
+            raise InputError(f"{model} makes whole clips; a live flight needs a streaming model")
+        path = lens_of(image, fov, None, None, info["height"], info["width"])(recording, keys, None)
+        shot = Shot(camera=path, prompt=prompt, image=image, seed=seed, steps=steps)
+        with bar("driving there", path.frames, "frames") as advance, between_chunks() as stop_if_asked:
+
+            def after(frames: int) -> None:
+                advance(frames)
+                if stop_if_asked():
+                    raise KeyboardInterrupt
+
+            figures = driving.run_afar(client, info, shot, out, tape, record=record, after=after)
+    say_driven(out, figures)
+
+
+def studio(address: str, **fields: Any) -> None:
+    """Open the server's page where it flies. fields: options that nothing is asked with but a drive that is played."""
+    import webbrowser
+
+    from flythrough.client import Client
+
+    if given := [name for name, value in fields.items() if value]:
+        raise InputError(
+            f"without a recorded drive the server's Studio opens, which asks for these itself; leave out --{given[0]}"
+        )
+    with Client(address) as client:
+        page = client.studio("fly")
+    opened = webbrowser.open(page)
+    print(f"{page}: {'fly there with the keys' if opened else 'no browser opens here; open it in one'}")
+
+
+def _model(client: Client, name: str) -> dict[str, Any]:
+    """What the server says of a model; raises InputError where it has none of that name."""
+    models = {one["id"]: one for one in client.models()}
+    if name not in models:
+        raise InputError(f"{client.address} has no model called {name!r}; it has {', '.join(models)}")
+    return models[name]
 
 
 def _told(camera: str, intrinsics: Path | None, estimator: Path | None) -> bool:

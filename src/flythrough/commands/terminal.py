@@ -6,13 +6,24 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from flythrough.errors import InputError
+
+if TYPE_CHECKING:
+    from flythrough.drive import Figures
 
 
 def say(text: str) -> None:
     print(f"note: {text}", file=sys.stderr)
+
+
+def say_driven(out: Path, figures: Figures) -> None:
+    """What a drive has left, and how fast it was."""
+    text = f"{out}: {figures.written} frames, {figures.written / figures.fps:.1f} s"
+    print(text, file=sys.stderr if str(out) == "-" else sys.stdout)
+    print(figures.report(), file=sys.stderr)
 
 
 def confirm(question: str, yes: bool) -> None:

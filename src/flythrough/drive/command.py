@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
 
 from flythrough.camera.drive import Drive
+from flythrough.camera.path import CameraPath
+from flythrough.client import Client
+from flythrough.drive.afar import play_afar
+from flythrough.drive.line import Line
 from flythrough.drive.live import recorded
 from flythrough.drive.play import Figures, play
-from flythrough.media import film_writer
-from flythrough.pipeline import Pipeline
+from flythrough.media import Film, Picture, film_writer, fit
+from flythrough.pipeline import Pipeline, first_frame
 from flythrough.shot import Shot
 
 
@@ -41,7 +51,55 @@ def run(
     else:
         del about["camera"]  # nobody knows yet
         films = recorded(session, figures, record or out.with_suffix(".drive.json"), shot.prompt)
-    video = film_writer(out, shot.fps, about)
+    _film(films, out, about, figures, lambda: session.path, after)
+    return figures
+
+
+def run_afar(
+    client: Client,
+    model: dict[str, Any],
+    shot: Shot,
+    out: Path,
+    drive: Drive,
+    *,
+    record: Path | None = None,
+    after: Callable[[int], None] = lambda _: None,
+) -> Figures:
+    """As `run` plays a drive, but on a server's live flight, which is forgotten there afterwards.
+
+    model  as the server describes it. The first frame is made or fitted here and goes there whole, as do the poses
+    Raises InputError where the server has gone or lets nobody fly.
+    """
+    figures, size = Figures(shot.fps), (model["height"], model["width"])
+    path = replace(shot.camera.fitted(*size), fps=model["fps"])
+    picture = first_frame(shot, *size) if shot.image is None else fit(np.asarray(shot.image), *size)
+    if record is not None:
+        drive.write(record)
+    with Line(
+        client,
+        model=model["id"],
+        prompt=shot.prompt,
+        first_frame=_png(picture),
+        seed=shot.seed,
+        num_inference_steps=shot.steps,
+    ) as line:
+        loaded = {one["name"]: one["dtype"] for one in client.ps()["models"]}
+        about = {"model": model["id"], "flythrough": client.health()["version"]}
+        about |= shot.metadata() | {"dtype": loaded.get(model["id"])}
+        _film(play_afar(drive, path, line, figures), out, about, figures, lambda: path, after)
+    return figures
+
+
+def _film(
+    films: Generator[Film],
+    out: Path,
+    about: dict[str, Any],
+    figures: Figures,
+    path: Callable[[], CameraPath],
+    after: Callable[[int], None],
+) -> None:
+    """Write a film as it comes, and beside it where it went; path: all that was flown, and maybe more."""
+    video = film_writer(out, figures.fps, about)
     try:
         with closing(films), video:
             for film in films:
@@ -49,6 +107,11 @@ def run(
                 after(len(film))
     finally:
         if video.frames and str(out) != "-":
-            session.path.take(slice(video.frames)).save(out.with_suffix(".camera.json"))
+            path().take(slice(video.frames)).save(out.with_suffix(".camera.json"))
     figures.written = video.frames
-    return figures
+
+
+def _png(picture: Picture) -> bytes:
+    file = BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return file.getvalue()

@@ -63,6 +63,11 @@ def read(text: str, dialect: str = "flythrough") -> Drive:
     return drive
 
 
+def begun(drive: Drive, prompt: str) -> tuple[Drive, str]:
+    """A drive and the prompt of its opening: a given one takes the place of what the drive says at the beginning."""
+    return (drive.unsaid(), prompt) if prompt else (drive, drive.opening_prompt or "")
+
+
 def play(drive: Drive, session: Session, figures: Figures) -> Generator[Film]:
     """Fly a drive to its end: frames (n, H, W, 3) uint8 as they are made, drive.frames + 1 in all.
 
