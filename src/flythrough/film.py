@@ -1,4 +1,4 @@
-"""Decoded video as pictures on the host; they come while the next ones are in the making."""
+"""Video as pictures on the host, and back; they come while the next ones are in the making."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from flythrough.media import Film
+from flythrough.media import Film, Picture
 
 
 def to_film(video: Tensor) -> Film:
     """video (1, 3, n, H, W), about -1 to 1, on any device -> frames (n, H, W, 3) uint8."""
     return Delivery(video).film()
+
+
+def to_video(picture: Picture, device: torch.device) -> Tensor:
+    """One picture (H, W, 3) uint8 -> video (1, 3, 1, H, W) float32 in [-1, 1]."""
+    return (torch.from_numpy(picture).to(device).permute(2, 0, 1).float() / 127.5 - 1)[None, :, None]
 
 
 def films(

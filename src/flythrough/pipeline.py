@@ -15,6 +15,7 @@ from flythrough.camera.keys import Dialect
 from flythrough.camera.path import CameraPath
 from flythrough.clip import decoded, sample_clip
 from flythrough.errors import InputError
+from flythrough.film import to_video
 from flythrough.flight.receipt import Receipt
 from flythrough.media import Film, Picture, fit
 from flythrough.model.transformer import SanaWM
@@ -23,7 +24,7 @@ from flythrough.randomness import random_module
 from flythrough.refinement import Refinement
 from flythrough.refiner.transformer import LTX2Refiner
 from flythrough.sampling.graphs import Steps
-from flythrough.session import Opening, Session, to_video
+from flythrough.session import Opening, Session
 from flythrough.shot import Shot
 from flythrough.tensors import best_dtype, device_named
 from flythrough.text.base import Reader

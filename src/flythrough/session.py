@@ -1,41 +1,42 @@
-"""Session: a flight in progress. Push where the camera goes, get what it sees."""
+"""Session: a flight in progress. Push where the camera goes, get what it sees.
+
+The stream is the loop of `_made`: as soon as a chunk's poses are there, `flight/maker.py` makes it.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from flythrough import grid
 from flythrough.camera import intrinsics as lens_of
 from flythrough.camera.keys import MOST_FRAMES, Dialect, LiveKeys, named, segments
 from flythrough.camera.path import FOV_DEG, FPS, CameraPath
 from flythrough.camera.pose import check_poses
-from flythrough.conditioning import CameraEncoding, Conditioning, encode_camera
+from flythrough.conditioning import CameraEncoding
 from flythrough.errors import InputError
 from flythrough.film import Delivery, Later, films
-from flythrough.flight.lanes import Helper, beside, meet
+from flythrough.flight.lanes import Helper, meet
+from flythrough.flight.maker import ChunkMaker
 from flythrough.flight.moment import Moment, taken, unpack, unpack_speech
-from flythrough.flight.receipt import Receipt, Stopwatch
+from flythrough.flight.receipt import Receipt
 from flythrough.flight.snapshot import fingerprint, read_snapshot, write_snapshot
 from flythrough.flight.speech import Part, Speech
 from flythrough.flight.terms import Opening, Terms
 from flythrough.flight.track import NUMBERS, from_rows, to_rows
-from flythrough.media import Film, Picture
+from flythrough.media import Film
 from flythrough.model.transformer import SanaWM
 from flythrough.refinement import Refinement
-from flythrough.sampling.chunks import sample_chunk
 from flythrough.sampling.graphs import Steps
 from flythrough.shot import check_prompt
-from flythrough.tensors import dims, noise
+from flythrough.tensors import dims
 from flythrough.text.base import Reader, Words
 from flythrough.vae.base import VideoVAE
 
@@ -85,8 +86,8 @@ class Session:
         """
         self.model, self.vae, self.opening = model, vae, opening
         self._device = opening.latent.device
-        self._grid = dims(opening.latent, "B C T h w", B=1, T=1)
-        self._stride, self._spatial = vae.temporal_stride, vae.spatial_stride
+        rows, columns = dims(opening.latent, "B C T h w", B=1, T=1)[3:]
+        self._size = rows * vae.spatial_stride, columns * vae.spatial_stride  # height and width of a frame
         own = lens_of.from_fov(FOV_DEG, *self._size) if lens is None else lens
         self.terms = Terms(
             encoding=encoding,
@@ -99,7 +100,7 @@ class Session:
             lens=tuple(own.tolist()),
         )
         self.read, self.on_chunk = read, on_chunk
-        self._steps = steps or Steps(model)
+        self._maker = ChunkMaker(steps or Steps(model), vae, opening, self.terms, self._size)
         self.receipts: deque[Receipt] = deque(maxlen=RECEIPTS)
         speech = Speech(Part(opening.prompt, opening.words))
         self._now = Moment(model.new_state(), speech, refine)
@@ -192,7 +193,7 @@ class Session:
         owed = self.poses_known - self.frames_made
         film = self._empty()
         while owed > len(film):
-            stay = self._needed - self.poses_known
+            stay = self._maker.needed(self._now) - self.poses_known
             film = np.concatenate([film, self._film(self._now.track.rows[-1:].expand(stay, NUMBERS))])
         return film[:owed]
 
@@ -319,7 +320,7 @@ class Session:
     @property
     def chunk_frames(self) -> int:
         """Pixel frames a chunk: the natural number of poses to push at once."""
-        return self.model.config.chunk * self._stride
+        return self._maker.chunk_frames
 
     @property
     def chunks_made(self) -> int:
@@ -328,29 +329,12 @@ class Session:
     @property
     def frames_made(self) -> int:
         """Pixel frames that have been returned."""
-        return grid.frames(self._now.state.frames, self._stride) if self._now.state.frames else 0
+        return self._maker.frames_made(self._now)
 
     @property
     def poses_known(self) -> int:
         """Pixel frames whose poses have been pushed."""
         return self._now.track.known
-
-    @property
-    def _size(self) -> tuple[int, int]:
-        """Height and width of a frame."""
-        rows, columns = self._grid[3:]
-        return rows * self._spatial, columns * self._spatial
-
-    @property
-    def _end(self) -> int:
-        """The latent frame that the next chunk ends before."""
-        start = self._now.state.frames
-        return start + self.model.config.chunk + (self.terms.first_plus_one if start == 0 else 0)
-
-    @property
-    def _needed(self) -> int:
-        """How many pixel frames' poses must be known for the next chunk; latent frame 0 looks at poses 0 to 7."""
-        return max(grid.frames(self._end, self._stride), self._stride)
 
     def _checked(self, c2w: Tensor, intrinsics: Tensor) -> Tensor:
         """Pushed poses as rows of a Track. Raises InputError where they are none."""
@@ -372,77 +356,19 @@ class Session:
     def _made(self, rows: Tensor) -> Iterator[Delivery | Later]:
         """Take poses and lenses in, and make each chunk as soon as its last one is there."""
         while len(rows):
-            news, rows = rows.tensor_split([self._needed - self.poses_known])
+            needed = self._maker.needed(self._now)
+            news, rows = rows.tensor_split([needed - self.poses_known])
             self._now.track = self._now.track.extended(news)
             self._way.extend(news.numpy().copy())
-            if self.poses_known == self._needed:
-                yield self._make()
+            if self.poses_known == needed:
+                delivery = self._maker.make(self._now, self._helper, self._receive)
+                self._keep()
+                yield delivery
 
-    @torch.inference_mode()
-    def _make(self) -> Delivery | Later:
-        """Denoise, refine and decode the next chunk, or have asked for it: its frames may be under way."""
-        now, watch = self._now, Stopwatch(self._device)
-        start, end, number = now.state.frames, self._end, now.state.chunks
-        frames, poses = self.frames_made, range(now.track.before, now.track.known)
-        _, channels, _, rows, columns = self._grid
-        now.hear()
-        with watch.part("model"):
-            now.latents = sample_chunk(
-                self._steps,
-                noise((1, channels, end - start, rows, columns), self.terms.seed, number).to(self._device),
-                self._conditioning(start, end),
-                now.state,
-                torch.tensor(self.terms.sigmas),
-                self.opening.latent if start == 0 else None,
-            )
-        now.track = now.track.since(
-            self._stride * (end - 1)
-        )  # the next chunk looks back at this one's last pose
-        made = range(frames, self.frames_made)
-
-        def arrived() -> None:
-            receipt = Receipt(
-                chunk=number,
-                frames=made,
-                poses=poses,
-                prompts=now.speech.shares(number),
-                seconds=watch.seconds(),
-            )
-            self.receipts.append(receipt)
-            if self.on_chunk:
-                self.on_chunk(receipt)
-
-        with ExitStack() as lanes:
-            shown = now.latents
-            if now.refinement:
-                lanes.enter_context(beside("refine", shown))
-                with watch.part("refine"):
-                    shown = now.refinement(shown)
-            lanes.enter_context(beside("decode", shown))
-            decode = partial(self._decode, now, shown, watch, arrived)
-            delivery = self._helper.do(decode)
-        self._keep()
-        return delivery
-
-    @torch.inference_mode()
-    def _decode(self, now: Moment, shown: Tensor, watch: Stopwatch, arrived: Callable[[], None]) -> Delivery:
-        with watch.part("decode"):
-            video, now.vae = self.vae.decode_chunk(shown, now.vae)
-            return Delivery(video, arrived)
-
-    def _conditioning(self, start: int, end: int) -> Conditioning:
-        """All that the chunk's latent frames start .. end - 1 are told."""
-        assert self._now.heard is not None
-        c2w, intrinsics, wanted = self._now.track.piece(start, end, self._stride)
-        camera, plucker = encode_camera(
-            c2w, intrinsics, *self._size, self.terms.encoding, self._stride, self._spatial
-        )
-        return Conditioning(
-            text=self._now.heard.text,
-            text_mask=self._now.heard.text_mask,
-            camera=camera[wanted][None].to(self._device),
-            plucker=plucker[:, wanted][None].to(self._device),
-        )
+    def _receive(self, receipt: Receipt) -> None:
+        self.receipts.append(receipt)
+        if self.on_chunk:
+            self.on_chunk(receipt)
 
     def _keep(self) -> None:
         if self._rewinds:
@@ -469,8 +395,3 @@ class Session:
 
     def _empty(self) -> Film:
         return np.zeros((0, *self._size, 3), np.uint8)
-
-
-def to_video(picture: Picture, device: torch.device) -> Tensor:
-    """One picture (H, W, 3) uint8 -> video (1, 3, 1, H, W) float32 in [-1, 1]."""
-    return (torch.from_numpy(picture).to(device).permute(2, 0, 1).float() / 127.5 - 1)[None, :, None]
