@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flythrough.errors import InputError
-from flythrough.serve.jobs import fair_order
+from flythrough.serve.board import fair_order
 from flythrough.serve.store import Store, Video
 
 

@@ -6,18 +6,17 @@ import logging
 import secrets
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from flythrough.serve.asking import Wanted, understood
+from flythrough.serve.board import Board
 from flythrough.serve.events import Events
 from flythrough.serve.failures import Refusal
 from flythrough.serve.folder import Folder
 from flythrough.serve.making import Ended, Maker
 from flythrough.serve.metrics import Metrics
 from flythrough.serve.models import Models
-from flythrough.serve.schema import Gone, Problem, VideoJob, VideoRequest
+from flythrough.serve.schema import Gone, VideoJob, VideoRequest
 from flythrough.serve.settings import Settings
 from flythrough.serve.store import ACTIVE, DELETED, Store, Video
 from flythrough.serve.turns import Turns
@@ -25,14 +24,6 @@ from flythrough.spread import LeftError, LostError
 
 log = logging.getLogger("flythrough.serve")
 MOST_CRASHES = 20  # in a row, without a frame more: then the video itself is what ends the server
-
-
-@dataclass
-class Pace:
-    """How fast a job goes. rate: frames a second of late, waiting for turns included."""
-
-    frames_done: int = 0
-    rate: float | None = None
 
 
 class Jobs:
@@ -60,10 +51,7 @@ class Jobs:
         self.maker = Maker(settings, models, turns, events, metrics)
         self.at_once, self._hurry = at_once, hurry
         self._changed = threading.Condition()  # guards all below
-        self._board: dict[str, Video] = {}  # queued and running, in the order in which they will be made
-        self._pace: dict[str, Pace] = {}
-        self._rates: dict[str, float] = {}  # frames a second, by model
-        self._served: dict[str, float] = {}
+        self._board = Board(at_once)
         self._wishes: dict[str, str] = {}  # of a running job: "cancelled" or "deleted"
         self._stopping = False
         self._threads: list[threading.Thread] = []
@@ -76,7 +64,7 @@ class Jobs:
         """Take a job on. When this returns, it outlives the server. Raises InputError, or Refusal of a full queue."""
         key = None if repeat is None else f"{client}\n{repeat}"
         if key is not None and (earlier := self.store.repeated(key)):
-            return self._job(earlier)
+            return self._board.view(earlier)
         self._check_room()
         wanted = understood(request, upload, self.settings, self.models)
         id = f"video_{secrets.token_hex(16)}"
@@ -90,25 +78,24 @@ class Jobs:
                     folder.remove()
                     again = self.store.repeated(key or "")
                     assert again is not None
-                    return self._job(again)
-                self._board[id] = video
-                self._put_in_order()
+                    return self._board.view(again)
+                self._board.put(video)
                 self._changed.notify_all()
         except Refusal:
             folder.remove()
             raise
         self.metrics.accepted.inc()
         self._announce()
-        return self._job(video)
+        return self._board.view(video)
 
     def get(self, id: str) -> VideoJob | None:
         video = self._board.get(id) or self.store.get(id)
-        return None if video is None or self._wishes.get(id) == DELETED else self._job(video)
+        return None if video is None or self._wishes.get(id) == DELETED else self._board.view(video)
 
     def page(self, limit: int, after: str | None, newest_first: bool) -> tuple[list[VideoJob], bool]:
         """Some jobs, and whether there are more; raises InputError where `after` is none."""
         videos, more = self.store.page(limit, after, newest_first)
-        return [self._job(self._board.get(video.id, video)) for video in videos], more
+        return [self._board.view(self._board.get(video.id) or video) for video in videos], more
 
     def request(self, id: str) -> VideoRequest:
         """What was asked for, without the picture."""
@@ -126,12 +113,12 @@ class Jobs:
             if self.store.get(id) is None:
                 return False
             self.store.change(id, status=DELETED)
-            if self._board.get(id) is not None and self._board[id].status == "in_progress":
+            video = self._board.get(id)
+            if video is not None and video.status == "in_progress":
                 self._wishes[id] = DELETED
             else:
-                self._board.pop(id, None)
+                self._board.take(id)
                 self._purge(id)
-            self._put_in_order()
         self.events.tell("gone", id, Gone(id=id).model_dump_json())
         self._announce()
         return True
@@ -147,11 +134,10 @@ class Jobs:
             self._set(
                 video, status="queued", completed_at=None, error_code=None, error_message=None, crashes=0
             )
-            self._board[id] = video
-            self._put_in_order()
+            self._board.put(video)
             self._changed.notify_all()
         self._announce()
-        return self._job(video)
+        return self._board.view(video)
 
     def folder(self, id: str) -> Folder:
         """The files of a job."""
@@ -160,8 +146,8 @@ class Jobs:
     def active(self) -> list[VideoJob]:
         """Jobs that wait or run, in the order in which they are made."""
         with self._changed:
-            videos = [video for video in self._board.values() if self._wishes.get(video.id) != DELETED]
-        return [self._job(video) for video in videos]
+            videos = [video for video in self._board if self._wishes.get(video.id) != DELETED]
+        return [self._board.view(video) for video in videos]
 
     def running(self) -> list[VideoJob]:
         return [job for job in self.active() if job.status == "in_progress"]
@@ -173,7 +159,7 @@ class Jobs:
 
     @property
     def queued(self) -> int:
-        return sum(video.status == "queued" for video in list(self._board.values()))
+        return sum(video.status == "queued" for video in self._board)
 
     # the worker
 
@@ -186,13 +172,11 @@ class Jobs:
             if path.name not in known and path.name.startswith("video_"):
                 Folder(path).remove()
         with self._changed:
-            self._served = self.store.served()
-            for video in self.store.with_status(*ACTIVE):
+            left = self.store.with_status(*ACTIVE)
+            for video in left:
                 if video.status == "in_progress":
                     self._recover(video)
-                if video.status in ACTIVE:
-                    self._board[video.id] = video
-            self._put_in_order()
+            self._board.fill((video for video in left if video.status in ACTIVE), self.store.served())
         self._threads = [
             threading.Thread(target=self._work, name=f"jobs {n}", daemon=True) for n in range(self.at_once)
         ]
@@ -240,28 +224,26 @@ class Jobs:
         """Wait for the next job, and mark it as running. None: there is to be no other."""
         with self._changed:
             while not self._stopping:
-                video = next((video for video in self._board.values() if video.id not in self._pace), None)
+                video = self._board.next()
                 if video is not None:
                     break
                 self._changed.wait()
             else:
                 return None
             now = time.time()
-            self._served[video.client] = now
             self._set(video, status="in_progress", started_at=video.started_at or now)
-            self._pace[video.id] = Pace(video.frames_done, self._rates.get(video.model))
-            self._put_in_order()
+            self._board.begin(video, now)
             return video
 
     def _end(self, video: Video, ended: Ended) -> None:
         with self._changed:
             wish = self._wishes.pop(video.id, None)
-            pace = self._pace.pop(video.id, Pace())
+            self._board.rest(video)
             if wish == DELETED:
-                self._board.pop(video.id)
+                self._board.take(video.id)
                 self._purge(video.id)
             elif ended.status != "stopped":  # else it stays as it is, for the next server
-                self._board.pop(video.id)
+                self._board.take(video.id)
                 self._set(
                     video,
                     status=ended.status,
@@ -271,11 +253,8 @@ class Jobs:
                     error_message=ended.message,
                 )
                 self.metrics.jobs.labels(ended.status).inc()
-            if pace.rate:
-                self._rates[video.model] = pace.rate
-            self._put_in_order()
         if wish != DELETED and ended.status != "stopped":
-            self.events.tell("job", video.id, self._job(video).model_dump_json())
+            self.events.tell("job", video.id, self._board.view(video).model_dump_json())
         self._announce()
 
     def _wish(self, id: str) -> str | None:
@@ -284,8 +263,8 @@ class Jobs:
 
     def _progress(self, video: Video, frames_done: int, rate: float | None) -> None:
         with self._changed:
-            self._pace[video.id] = Pace(frames_done, rate)
-        self.events.tell("job", video.id, self._job(video).model_dump_json())
+            self._board.progress(video.id, frames_done, rate)
+        self.events.tell("job", video.id, self._board.view(video).model_dump_json())
 
     def _stop_one(self, id: str, status: str) -> VideoJob:
         with self._changed:
@@ -293,29 +272,24 @@ class Jobs:
             if video is None:
                 ended = self.store.get(id)
                 assert ended is not None
-                return self._job(ended)
+                return self._board.view(ended)
             if video.status == "in_progress":
                 self._wishes.setdefault(id, status)
             else:
-                self._board.pop(id)
+                self._board.take(id)
                 self._set(video, status=status, completed_at=time.time())
                 self.metrics.jobs.labels(status).inc()
-                self._put_in_order()
-        self.events.tell("job", id, self._job(video).model_dump_json())
+        self.events.tell("job", id, self._board.view(video).model_dump_json())
         self._announce()
-        return self._job(video)
+        return self._board.view(video)
 
-    # the board
+    # what both share
 
     def _check_room(self) -> None:
         if len(self._board) >= self.settings.queue:
             raise Refusal(
                 429, f"{len(self._board)} videos wait already, which is as many as may; try again later"
             )
-
-    def _put_in_order(self) -> None:
-        order = fair_order(self._board.values(), self._served)
-        self._board = {video.id: video for video in order}
 
     def _announce(self) -> None:
         """Tell everybody where they are in the queue."""
@@ -350,71 +324,3 @@ class Jobs:
             request=wanted.request.model_dump_json(exclude_none=True),
             created_at=time.time(),
         )
-
-    def _job(self, video: Video) -> VideoJob:
-        """A job as everybody sees it."""
-        pace = self._pace.get(video.id)
-        done = pace.frames_done if pace else video.frames_done
-        position, eta = self._outlook(video)
-        percent = 100 if video.status == "completed" else min(99, 100 * done // video.frames)
-        return VideoJob.model_construct(
-            id=video.id,
-            object="video",
-            model=video.model,
-            status=video.status,
-            progress=percent,
-            created_at=int(video.created_at),
-            started_at=None if video.started_at is None else int(video.started_at),
-            completed_at=None if video.completed_at is None else int(video.completed_at),
-            size=f"{video.width}x{video.height}",
-            seconds=f"{video.frames / video.fps:g}",
-            fps=video.fps,
-            num_frames=video.frames,
-            frames_done=done,
-            eta_s=eta,
-            position=position,
-            prompt=video.prompt,
-            name=video.name,
-            seed=video.seed,
-            error=Problem(code=video.error_code, message=video.error_message or "")
-            if video.error_code
-            else None,
-            has_content=done > 0,
-        )
-
-    def _outlook(self, video: Video) -> tuple[int | None, float | None]:
-        """How many come before it, and seconds until it is there; None where that cannot be told."""
-        if video.status not in ACTIVE:
-            return None, None
-        wait: float | None = 0.0
-        for position, other in enumerate(list(self._board.values())):
-            pace = self._pace.get(other.id, Pace(other.frames_done))
-            rate = pace.rate or self._rates.get(other.model)
-            left = (other.frames - pace.frames_done) / rate if rate else None
-            if other.id == video.id:
-                now = 0.0 if video.id in self._pace else wait
-                return position, None if now is None or left is None else round(now + left, 1)
-            wait = None if wait is None or left is None else wait + left / self.at_once
-        return None, None
-
-
-def fair_order(videos: Iterable[Video], served: Mapping[str, float]) -> list[Video]:
-    """What runs first, then round robin over clients: the one served longest ago first, its oldest job first.
-
-    served: when a job of each client was started last.
-    """
-    rows = sorted(videos, key=lambda video: video.number)
-    order = [video for video in rows if video.status == "in_progress"]
-    queues: dict[str, deque[Video]] = {}
-    for video in rows:
-        if video.status != "in_progress":
-            queues.setdefault(video.client, deque()).append(video)
-    last, clock = dict(served), max(served.values(), default=0.0)
-    while queues:
-        client = min(queues, key=lambda name: (last.get(name, -1.0), queues[name][0].number))
-        order.append(queues[client].popleft())
-        clock += 1
-        last[client] = clock
-        if not queues[client]:
-            del queues[client]
-    return order
