@@ -235,7 +235,7 @@ def test_without_a_recording_the_studio_opens_where_it_flies(
     opened = flythrough(folder, "drive", "--server", running.address)
     assert opened.returncode == 0, opened.stderr
     assert (folder / "page").read_text() == f"{running.address}/#fly"
-    assert opened.stdout == f"{running.address}/#fly: it is open in your browser; 3 is Fly\n"
+    assert opened.stdout == f"{running.address}/#fly: it is open in your browser\n"
 
     for words, said in (
         (("--prompt", "hills"), "leave out --prompt"),

@@ -168,3 +168,9 @@ def test_a_reload_loses_nothing(page: Page, toy_server: Running, picture: Path) 
     for _ in range(4):  # picture, prompt, two keyframes
         page.keyboard.press("Control+z")
     expect(keys(page)).to_have_count(1)
+
+
+def test_an_address_says_what_to_do(page: Page, toy_server: Running) -> None:
+    page.goto(f"{toy_server.address}/#fly", wait_until="commit")
+
+    expect(page.get_by_role("button", name="Take off")).to_be_visible()

@@ -118,7 +118,7 @@ def studio(address: str, **fields: Any) -> None:
     with Client(address) as client:
         page = client.studio("fly")
     opened = webbrowser.open(page)
-    print(f"{page}: {'it is open' if opened else 'no browser opens here, open it'} in your browser; 3 is Fly")
+    print(f"{page}: {'it is open' if opened else 'no browser opens here, open it'} in your browser")
 
 
 def _model(client: Client, name: str) -> dict[str, Any]:
