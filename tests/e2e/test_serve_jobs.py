@@ -264,10 +264,14 @@ def test_a_world_is_shown_in_words_as_a_picture_and_as_triangles(running: Runnin
     shown = running.http.get("/v1/worlds/3.jpg")
     assert Image.open(BytesIO(shown.content)).size == (96, 64)
     assert running.http.get("/v1/worlds/3.jpg").content == shown.content
+    small = running.http.get("/v1/worlds/3.jpg?width=72")
+    assert Image.open(BytesIO(small.content)).size == (72, 48)
+    assert running.http.get("/v1/worlds/3.jpg?width=500").content == shown.content
     data = running.http.get("/v1/worlds/3/scene").content
-    vertices, triangles = np.frombuffer(data, "<u4", 2).tolist()
-    xyz = np.frombuffer(data, "<f4", 3 * vertices, 8).reshape(-1, 3)
-    start = 8 + 12 * vertices + -(-3 * vertices // 4) * 4
+    vertices, triangles, wet = np.frombuffer(data, "<u4", 3).tolist()
+    assert wet == 0  # in the snow
+    xyz = np.frombuffer(data, "<f4", 3 * vertices, 12).reshape(-1, 3)
+    start = 12 + 12 * vertices + -(-3 * vertices // 4) * 4
     index = np.frombuffer(data, "<u4", 3 * triangles, start)
     assert len(data) == start + 12 * triangles
     assert index.max() == vertices - 1
@@ -275,3 +279,17 @@ def test_a_world_is_shown_in_words_as_a_picture_and_as_triangles(running: Runnin
     ahead = xyz[xyz[:, 2] > 1]
     assert ahead[:, 1].max() > 0.5  # ground below the camera: y is down
     assert running.http.get("/v1/worlds/3.jpg?kind=nowhere").status_code == 422
+
+
+def test_the_water_of_a_world_comes_last_and_in_its_own_colour(running: Running) -> None:
+    data = running.http.get("/v1/worlds/0/scene?kind=lake").content
+
+    vertices, triangles, wet = np.frombuffer(data, "<u4", 3).tolist()
+    xyz = np.frombuffer(data, "<f4", 3 * vertices, 12).reshape(-1, 3)
+    rgb = np.frombuffer(data, np.uint8, 3 * vertices, 12 + 12 * vertices).reshape(-1, 3)
+    water = np.frombuffer(data, "<u4", 3 * wet, len(data) - 12 * wet)
+    assert 0 < wet < triangles
+    red, _, blue = rgb[water].astype(int).T
+    assert (blue > red + 40).all()
+    up = np.linalg.svd(xyz[water] - xyz[water].mean(0))[2][-1]  # the sheet is level: one plane
+    assert np.abs((xyz[water] - xyz[water].mean(0)) @ up).max() < 0.01

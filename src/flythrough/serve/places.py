@@ -61,11 +61,12 @@ async def world_picture(
     server: Here,
     kind: Kind = None,
     fov_deg: Annotated[float, Query(ge=25, le=120)] = 70.0,
+    width: Annotated[int | None, Query(ge=64, le=4096)] = None,
 ) -> Response:
-    """The first view of a world."""
+    """The first view of a world, as large as the model's frames or, sooner, only so wide."""
     plan, world = server.models.preset(), World.from_seed(seed, kind=kind)
-    asked = (world, fov_deg, plan.height, plan.width, server.turns, server.settings.pictures)
-    data = await to_thread.run_sync(scenery.thumbnail, *asked, limiter=_slow)
+    asked = (world, fov_deg, (plan.height, plan.width), width, server.turns, server.settings.pictures)
+    data = await to_thread.run_sync(scenery.picture, *asked, limiter=_slow)
     return Response(data, media_type="image/jpeg", headers=scenery.FOREVER)
 
 
@@ -73,8 +74,10 @@ async def world_picture(
 async def world_scene(seed: Seed, server: Here, kind: Kind = None) -> Response:
     """The world about its first camera as triangles, in that camera's axes (x right, y down, z forward), metres.
 
-    Little-endian: uint32 vertices, uint32 triangles, float32 xyz and then uint8 rgb of every vertex, padding to four
-    bytes, uint32 indices, three a triangle.
+    Little-endian: uint32 vertices, uint32 triangles, uint32 triangles of water, float32 xyz and then uint8 rgb of
+    every vertex, padding to four bytes, uint32 indices, three a triangle. Those of water are the last; their colour
+    is that of the water itself, without what it mirrors.
     """
-    data = await to_thread.run_sync(scenery.scene, seed, kind, limiter=_slow)
+    world = World.from_seed(seed, kind=kind)
+    data = await to_thread.run_sync(scenery.scene, world, server.turns, limiter=_slow)
     return Response(data, media_type="application/octet-stream", headers=scenery.FOREVER)

@@ -2,7 +2,7 @@
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { shot } from "../model/history";
-import { firstView } from "../model/place";
+import { firstView, worldPicture } from "../model/place";
 import { frameSize, online } from "../model/server";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icon";
@@ -66,8 +66,15 @@ export function Fly() {
 /** What is seen before the first picture comes: the last one of the flight, or the place. */
 function Still() {
   const kept = lastPicture.value;
-  const address = kept && kept.flight === current.value ? kept.address : firstView.value;
-  return address ? <img class="fly-still" src={address} alt="" /> : null;
+  if (kept && kept.flight === current.value) return <img class="fly-still" src={kept.address} alt="" />;
+  const { place, keyframes } = shot.value;
+  const large = place.type === "world" ? worldPicture(place.seed, keyframes[0]?.fov, true) : null;
+  return (
+    <>
+      {firstView.value && <img class="fly-still" src={firstView.value} alt="" />}
+      {large && <img class="fly-still" src={large} alt="" />}
+    </>
+  );
 }
 
 function Overlay() {

@@ -10,13 +10,14 @@ import { keepPicture, readPicture } from "./storage";
 import { newId, type Place } from "./shot";
 
 const PAGE = 11; // with a card or a button for more, whole rows of four
+const SMALL = 320; // pixels: cards are about 220 wide
 const MOST_SIDE = 2048; // pixels: models take less, and a photograph of 50 megapixels would not fit a request
 
 export const worlds = signal<readonly WorldInfo[]>([]);
 const loading = signal(false);
 export const worldsLoading = computed(() => loading.value);
 
-/** The picture that the first camera sees, as an address, or null before there is one. */
+/** The picture that the first camera sees, as an address, or null before there is one; of a world, a small one. */
 export const firstView = signal<string | null>(null);
 
 export async function loadWorlds(): Promise<void> {
@@ -35,8 +36,9 @@ export async function loadWorlds(): Promise<void> {
   }
 }
 
-export function worldPicture(seed: number, fov = 70): string {
-  return url(`v1/worlds/${seed}.jpg?fov_deg=${fov}`);
+/** The address of a world's first view: small, which is there sooner, or as large as the model's frames. */
+export function worldPicture(seed: number, fov = 70, large = false): string {
+  return url(`v1/worlds/${seed}.jpg?fov_deg=${fov}${large ? "" : `&width=${SMALL}`}`);
 }
 
 export function pickWorld(world: WorldInfo): void {

@@ -9,6 +9,7 @@ import {
   FogExp2,
   Group,
   LinearFilter,
+  Material,
   Mesh,
   MeshBasicMaterial,
   PlaneGeometry,
@@ -17,9 +18,11 @@ import {
   Texture,
 } from "three";
 import { getBytes } from "../api/client";
+import { waterMaterial } from "./water";
 
 const PICTURE_AT = 8; // metres ahead of the first camera
 const SKY_RADIUS = 900;
+const SKY_RISE = 0.36; // sine of the elevation at the top of a first view, through a lens of 70 degrees
 
 export interface Setting {
   readonly group: Group;
@@ -30,9 +33,13 @@ export interface Setting {
 export async function worldSetting(seed: number, view: string): Promise<Setting> {
   const [bytes, picture] = await Promise.all([getBytes(`v1/worlds/${seed}/scene`), loadPicture(view)]);
   const group = new Group();
-  group.add(new Mesh(readMesh(bytes), new MeshBasicMaterial({ vertexColors: true, side: DoubleSide })));
   const { high, low } = skyColors(picture);
-  group.add(sky(high, low));
+  const { geometry, water } = readMesh(bytes);
+  const dry = new MeshBasicMaterial({ vertexColors: true, side: DoubleSide });
+  group.add(
+    new Mesh(geometry, water ? [dry, waterMaterial(water, low, high, SKY_RISE)] : [dry]),
+    sky(high, low),
+  );
   return { group, fog: new FogExp2(low, 0.006) };
 }
 
@@ -61,26 +68,32 @@ export function dispose({ group }: Setting): void {
   group.traverse((object) => {
     if (!(object instanceof Mesh)) return;
     (object.geometry as BufferGeometry).dispose();
-    const material = object.material as MeshBasicMaterial;
-    material.map?.dispose();
-    material.dispose();
+    for (const material of [object.material as Material | Material[]].flat()) {
+      if (material instanceof MeshBasicMaterial) material.map?.dispose();
+      material.dispose();
+    }
   });
 }
 
-/** Little-endian: vertices, triangles (uint32), xyz (float32), rgb (uint8) padded to four bytes, indices (uint32). */
-function readMesh(bytes: ArrayBuffer): BufferGeometry {
-  const [vertices = 0, triangles = 0] = new Uint32Array(bytes, 0, 2);
-  const colorsAt = 8 + 12 * vertices;
+/**
+ * Little-endian: vertices, triangles, triangles of water (uint32), xyz (float32), rgb (uint8) padded to four bytes,
+ * indices (uint32). The water comes last, and is the second group of the geometry; `water` is its colour.
+ */
+function readMesh(bytes: ArrayBuffer): { geometry: BufferGeometry; water: Color | null } {
+  const [vertices = 0, triangles = 0, wet = 0] = new Uint32Array(bytes, 0, 3);
+  const colorsAt = 12 + 12 * vertices;
   const indicesAt = colorsAt + 4 * Math.ceil((3 * vertices) / 4);
   const linear = new Float32Array(3 * vertices);
   new Uint8Array(bytes, colorsAt, 3 * vertices).forEach((value, i) => (linear[i] = LINEAR[value] ?? 0));
   const geometry = new BufferGeometry();
-  geometry.setAttribute("position", new BufferAttribute(new Float32Array(bytes, 8, 3 * vertices), 3));
+  geometry.setAttribute("position", new BufferAttribute(new Float32Array(bytes, 12, 3 * vertices), 3));
   geometry.setAttribute("color", new BufferAttribute(linear, 3));
-  geometry.setIndex(
-    new BufferAttribute(new Uint32Array(bytes.slice(indicesAt, indicesAt + 12 * triangles)), 1),
-  );
-  return geometry;
+  const indices = new Uint32Array(bytes, indicesAt, 3 * triangles);
+  geometry.setIndex(new BufferAttribute(indices, 1));
+  geometry.addGroup(0, 3 * (triangles - wet), 0);
+  if (wet) geometry.addGroup(3 * (triangles - wet), 3 * wet, 1);
+  const water = wet ? new Color().fromArray(linear, 3 * (indices.at(-1) ?? 0)) : null;
+  return { geometry, water };
 }
 
 const LINEAR = Float32Array.from({ length: 256 }, (_, i) => {
@@ -126,11 +139,11 @@ function skyColors(picture: ImageBitmap): { high: Color; low: Color } {
 }
 
 function sky(high: Color, low: Color): Mesh {
-  const geometry = new SphereGeometry(SKY_RADIUS, 24, 16);
+  const geometry = new SphereGeometry(SKY_RADIUS, 24, 32);
   const positions = geometry.getAttribute("position");
   const colors = new Float32Array(3 * positions.count);
   for (let i = 0; i < positions.count; i++) {
-    const up = Math.min(1, Math.max(0, -positions.getY(i) / SKY_RADIUS) / 0.7);
+    const up = Math.min(1, Math.max(0, -positions.getY(i) / SKY_RADIUS) / SKY_RISE);
     low
       .clone()
       .lerp(high, up)
