@@ -30,3 +30,34 @@ def test_water_has_the_colour_of_the_worlds_own(page: Page, toy_server: Running)
     assert truth[2] > truth[0] + 30  # a lake is blue
     assert corner[2] > corner[0] + 30
     assert np.abs(corner - truth).max() < 25
+
+
+COUNT = """
+window.drawn = 0;
+const clear = WebGL2RenderingContext.prototype.clear;
+WebGL2RenderingContext.prototype.clear = function (...given) { window.drawn += 1; return clear.apply(this, given); };
+"""
+
+
+def test_the_scene_is_drawn_only_when_something_changes_and_never_beside_a_flight(
+    page: Page, toy_server: Running
+) -> None:
+    page.add_init_script(COUNT)
+    begin(page, toy_server.address, keyframes=2)
+    expect(page.get_by_text("Building the place")).to_have_count(0)
+
+    def drawn() -> int:
+        page.wait_for_timeout(1000)
+        return page.evaluate("drawn")
+
+    settled = drawn()
+    assert settled > 0
+    assert drawn() == settled
+    page.keyboard.press("ArrowLeft")  # the playhead moves
+    moved = drawn()
+    assert moved > settled
+    page.keyboard.press("3")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Key to picture")).to_be_visible()
+    begun = drawn()
+    assert drawn() == begun

@@ -44,11 +44,11 @@ export class Gizmo {
 
   set visible(visible: boolean) {
     this.helper.visible = visible && this.pose !== null;
-    this.controls.enabled = visible;
   }
 
-  get visible(): boolean {
-    return this.helper.visible;
+  /** Whether the handles can be taken hold of. A change asks for a drawing. */
+  set enabled(enabled: boolean) {
+    this.controls.enabled = enabled;
   }
 
   /** Handles at this pose, or none. */

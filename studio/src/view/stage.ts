@@ -43,6 +43,7 @@ export class Stage {
   private readonly resizes: ResizeObserver;
   private setting: Setting | null = null;
   private asked = 0;
+  private gone = false;
   private size = { width: 1, height: 1 };
   private view: { pose: Pose; fov: number } | null = null;
   through = false;
@@ -72,12 +73,14 @@ export class Stage {
   }
 
   dispose(): void {
+    this.gone = true;
     cancelAnimationFrame(this.asked);
     this.resizes.disconnect();
     this.gizmo.dispose();
     this.orbit.dispose();
     if (this.setting) dispose(this.setting);
     this.renderer.dispose();
+    this.renderer.forceContextLoss(); // a browser has sixteen, and lets go of others only in its own time
   }
 
   setSetting(setting: Setting | null): void {
@@ -152,7 +155,7 @@ export class Stage {
   }
 
   readonly ask = (): void => {
-    if (!this.asked) this.asked = requestAnimationFrame(this.draw);
+    if (!this.asked && !this.gone) this.asked = requestAnimationFrame(this.draw);
   };
 
   private readonly draw = (): void => {
@@ -160,7 +163,7 @@ export class Stage {
     const { width, height } = this.size;
     const inside = this.through && this.view;
     this.orbit.enabled = !inside && !this.gizmo.dragging;
-    this.gizmo.visible = !inside;
+    this.gizmo.visible = this.gizmo.enabled = !inside;
     this.rig.group.visible = !inside;
     this.renderer.setScissorTest(false);
     this.renderer.setViewport(0, 0, width, height);

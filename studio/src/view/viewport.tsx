@@ -202,6 +202,7 @@ async function mount(canvas: HTMLCanvasElement, onGate: (gate: Gate) => void): P
   ];
   return () => {
     effects.forEach((stop) => stop());
+    shownView = null; // a place still on its way comes too late
     unbind();
     canvas.removeEventListener("stage-resize", onResize);
     stage.value = null;
