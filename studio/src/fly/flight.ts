@@ -219,12 +219,11 @@ function board(answer: Welcome, canvas: HTMLCanvasElement): void {
   if (unnamed) branches.value = [{ ...unnamed, id: answer.session_id }, ...branches.peek()].slice(0, 24);
   current.value = answer.session_id;
   screen = new Screen(canvas, answer.fps);
-  screen.onShown = (now) => {
-    figures.value = now;
-    if (now.frame % answer.chunk_frames === 0) {
-      link?.event("shown", { frame: now.frame });
-      rewindable.value = Math.min(8, Math.floor(now.frame / answer.chunk_frames));
-    }
+  screen.onFigures = (now) => (figures.value = now);
+  screen.onShown = (frame) => {
+    if (frame % answer.chunk_frames) return;
+    link?.event("shown", { frame });
+    rewindable.value = Math.min(8, Math.floor(frame / answer.chunk_frames));
   };
   hands = new Hands(canvas, (letters) => {
     held.value = letters;

@@ -19,6 +19,7 @@ export interface Figures {
 
 const MOST_WAITING = 48; // frames; beyond it the oldest are skipped
 const WINDOW_MS = 2000;
+const FIGURES_MS = 250; // drawing text with every picture costs a browser more than the picture does
 
 export class Screen {
   private queue: Waiting[] = [];
@@ -29,7 +30,12 @@ export class Screen {
   private epoch = 0;
   private stamp: number | null = null;
   private latencyMs: number | null = null;
-  onShown: (figures: Figures) => void = () => {};
+  private news: Figures | null = null;
+  private toldAt = 0;
+  /** Told the number of every frame on show. */
+  onShown: (frame: number) => void = () => {};
+  /** Told four times a second, and of the last picture before a pause. */
+  onFigures: (figures: Figures) => void = () => {};
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
@@ -63,6 +69,7 @@ export class Screen {
     this.queue.forEach(({ picture }) => picture.close());
     this.queue = [];
     this.shownAt = [];
+    this.news = null;
   }
 
   dispose(): void {
@@ -72,6 +79,11 @@ export class Screen {
 
   private readonly tick = (now: number): void => {
     this.request = requestAnimationFrame(this.tick);
+    if (this.news && now - this.toldAt >= FIGURES_MS) {
+      this.onFigures(this.news);
+      this.news = null;
+      this.toldAt = now;
+    }
     if (!this.queue.length || now < this.due - 2) return;
     const period = 1000 / this.fps;
     this.due = now - this.due > 2 * period ? now + period : this.due + period;
@@ -88,6 +100,7 @@ export class Screen {
     this.shownAt = [...this.shownAt.filter((time) => now - time < WINDOW_MS), now];
     const seconds = (now - (this.shownAt[0] ?? now)) / 1000;
     const fps = seconds > 0 ? (this.shownAt.length - 1) / seconds : 0;
-    this.onShown({ latencyMs: this.latencyMs, fps, frame: number });
+    this.news = { latencyMs: this.latencyMs, fps, frame: number };
+    this.onShown(number);
   }
 }
