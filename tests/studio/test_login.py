@@ -92,6 +92,7 @@ def test_a_dialog_that_was_put_away_can_be_had_again(
     page.goto(guarded.address)
     dialog = page.get_by_role("dialog", name="Log in")
     expect(dialog).to_be_visible()
+    page.wait_for_load_state("networkidle")  # each call that is refused shows it
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
 
