@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -76,6 +77,22 @@ class Delivery:
             film = film.copy()
         self._then()
         return film
+
+
+class Coming:
+    """Frames that were asked for and come one chunk after the other. frames: those that are there already."""
+
+    def __init__(self, frames: Film) -> None:
+        self._frames = frames
+        self._made: list[Delivery | Later] = []
+
+    def add(self, made: Iterable[Delivery | Later]) -> None:
+        """The next ones."""
+        self._made.extend(made)
+
+    def film(self) -> Film:
+        """Wait for all of them, (n, H, W, 3) uint8; to be called once, from any thread."""
+        return np.concatenate([self._frames, *(one.film() for one in self._made)])
 
 
 class Later:

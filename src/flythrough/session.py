@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +22,7 @@ from flythrough.camera.path import FOV_DEG, FPS, CameraPath
 from flythrough.camera.pose import check_poses
 from flythrough.conditioning import CameraEncoding
 from flythrough.errors import InputError
-from flythrough.film import Delivery, Later, films
+from flythrough.film import Coming, Delivery, Later, films
 from flythrough.flight.lanes import Helper, meet
 from flythrough.flight.maker import ChunkMaker
 from flythrough.flight.moment import Moment, taken, unpack, unpack_speech
@@ -109,6 +109,7 @@ class Session:
         self._moments: deque[Moment] = deque(maxlen=rewinds + 1)  # after each chunk, the last one is now
         self._mark = ""
         self._catching_up = False
+        self._coming: Coming | None = None
         self._helper = Helper()
         self._keep()
 
@@ -138,10 +139,23 @@ class Session:
         Elsewhere in a group the session is up to a chunk ahead of its films: while one is used, the next is made.
         """
         rows = self._checked(c2w, intrinsics)
-        helped = not self._rewinds  # to rewind is to know the decoder's memory by chunk
-        with self._helper.at_work(self._device) if helped else nullcontext():
+        with self._helper.at_work(self._device):
             yield from films(self._made(rows), lambda: self._in_step(together))
         yield self.finish()
+
+    @contextmanager
+    def later(self) -> Iterator[Coming]:
+        """Have the frames of all pushes in the block later, from what it gives; the pushes themselves return none.
+
+        On a CPU the last stage works beside the next block: flights that must not fall behind make more frames so, in
+        half of the cores, and each is there a little later.
+        """
+        self._coming = Coming(self._empty())
+        try:
+            with self._helper.at_work(self._device):
+                yield self._coming
+        finally:
+            self._coming = None
 
     def catch_up(self) -> None:
         """Have a `fly` under way give what was made before it makes more: its next film leaves nothing over."""
@@ -270,6 +284,7 @@ class Session:
                 f"it can take back {most}" if most else "it keeps none; open it with rewinds=8, for instance"
             )
             raise InputError(f"the flight cannot be rewound by {chunks} chunks; {hint}")
+        self._helper.settle()
         for _ in range(chunks):
             self._moments.pop()
         known = self.poses_known
@@ -313,6 +328,11 @@ class Session:
         return self._now.speech.target.prompt
 
     @property
+    def heard(self) -> tuple[tuple[str, float], ...]:
+        """What the chunk made last was told: prompts and their shares, the newest last."""
+        return self._now.speech.shares(self.chunks_made - 1)
+
+    @property
     def latents(self) -> Tensor | None:
         """(1, C, n, h, w) of the chunk made last, before it is refined."""
         return self._now.latents
@@ -346,6 +366,9 @@ class Session:
         return rows
 
     def _film(self, rows: Tensor) -> Film:
+        if self._coming is not None:
+            self._coming.add(self._made(rows))
+            return self._empty()
         return np.concatenate([self._empty(), *films(self._made(rows))])
 
     def _in_step(self, together: int) -> bool:
@@ -372,7 +395,9 @@ class Session:
 
     def _keep(self) -> None:
         if self._rewinds:
-            self._moments.append(self._now.copy())
+            now, kept = self._now, self._now.copy()
+            self._moments.append(kept)
+            self._helper.do(lambda: setattr(kept, "vae", now.vae))  # the decoder may not be there yet
 
     def _at_the_controls(self) -> LiveKeys:
         """The camera under its keys, where the last pose left it."""

@@ -21,8 +21,6 @@ FLAGS = [
     "--enable-unsafe-swiftshader",
     "--no-first-run",
     "--no-sandbox",
-    "--use-angle=swiftshader",
-    "--use-gl=angle",
 ]
 SIZE = {"width": 1280, "height": 720}
 expect.set_options(timeout=WAIT_MS)
@@ -30,7 +28,7 @@ expect.set_options(timeout=WAIT_MS)
 
 @pytest.fixture(scope="module")  # playwright keeps an event loop running, which later tests must not find
 def browser() -> Iterator[Browser]:
-    """Chromium without a screen; WebGL is drawn by the CPU."""
+    """Chromium without a screen or a GPU, as it comes: pages in software, WebGL drawn by the CPU."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
         if os.environ.get("CI"):

@@ -280,6 +280,23 @@ def test_rewound_and_flown_again_the_frames_are_the_same() -> None:
     np.testing.assert_array_equal(*films)
 
 
+def test_frames_that_come_later_are_the_same_and_can_be_rewound_before_they_are_there() -> None:
+    flight, plain = session(rewinds=5), session()
+    for keys in ("w-16", "dw-24"):
+        with flight.later() as first:
+            assert len(flight.push(keys)) == 0
+        with flight.later() as second:
+            flight.push("a-8")
+        flight.rewind(1)
+        with flight.later() as again:
+            flight.push("a-8")
+        np.testing.assert_array_equal(first.film(), plain.push(keys))
+        truth = plain.push("a-8")
+        np.testing.assert_array_equal(second.film(), truth)
+        np.testing.assert_array_equal(again.film(), truth)
+    np.testing.assert_array_equal(flight.push("w-8"), plain.push("w-8"))
+
+
 def test_a_flight_can_be_rewound_to_its_start() -> None:
     flight = session(rewinds=5)
     film = flight.push("w-30")

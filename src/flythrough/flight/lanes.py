@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from flythrough.film import Delivery, Later
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -35,40 +38,60 @@ def beside(name: str, *given: Tensor) -> Iterator[None]:
 class Helper:
     """On a CPU, a second thread that decodes; elsewhere, or when it is not at work, everybody decodes for himself.
 
-    Most operations of a small model are too small to be shared out: two of them at once take half the time.
+    Most operations of a small model are too small to be shared out: two of them at once take half the time. And other
+    programs on the same cores hold one of the two up, not both.
     """
 
     def __init__(self) -> None:
-        self._thread: ThreadPoolExecutor | None = None
-        self._last: Future[Delivery] | None = None
+        self._working = False
+        self._last: Future[Any] | None = None
 
     @contextmanager
     def at_work(self, device: torch.device) -> Iterator[None]:
-        """In the block it has half of the cores, and the model the other half."""
-        if device.type != "cpu":
+        """Whether the block is helped."""
+        before, self._working = self._working, device.type == "cpu"
+        try:
+            yield
+        finally:
+            self._working = before
+
+    @contextmanager
+    def beside_it(self) -> Iterator[None]:
+        """In the block this thread has the cores that the helper leaves: half of them."""
+        if not self._working:
             yield
             return
         threads = torch.get_num_threads()
-        half = max(1, threads // 2)
-        torch.set_num_threads(half)
+        torch.set_num_threads(_half(threads))
         try:
-            with ThreadPoolExecutor(1, "decoder", torch.set_num_threads, (half,)) as self._thread:
-                yield
+            yield
         finally:
-            self._thread = None
             torch.set_num_threads(threads)
 
-    def do(self, decode: Callable[[], Delivery]) -> Delivery | Later:
+    def decode(self, make: Callable[[], Delivery]) -> Delivery | Later:
         """Decode, or have it done, in the order of the calls."""
-        if self._thread is None:
-            return decode()
-        self._last = self._thread.submit(decode)
-        return Later(self._last)
+        made = self.do(make)
+        return Later(made) if isinstance(made, Future) else made
+
+    def do(self, work: Callable[[], T]) -> T | Future[T]:
+        """Something to be done after all that it was asked for before."""
+        if not self._working:
+            self.settle()
+            return work()
+        half = _half(torch.get_num_threads())
+
+        def done() -> T:
+            torch.set_num_threads(half)
+            return work()
+
+        self._last = future = _decoder().submit(done)
+        return future
 
     def settle(self) -> None:
         """Wait until all is done that it was asked for."""
         if self._last is not None:
             wait([self._last])
+            self._last = None
 
 
 def meet(device: torch.device) -> None:
@@ -80,3 +103,13 @@ def meet(device: torch.device) -> None:
 @lru_cache
 def _lane(name: str, device: torch.device) -> torch.cuda.Stream:
     return torch.cuda.Stream(device)
+
+
+@lru_cache
+def _decoder() -> ThreadPoolExecutor:
+    """One thread for all flights: their models take turns too."""
+    return ThreadPoolExecutor(1, "decoder")
+
+
+def _half(threads: int) -> int:
+    return max(1, threads // 2)

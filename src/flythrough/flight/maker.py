@@ -72,7 +72,7 @@ class ChunkMaker:
         frames, poses = self.frames_made(now), range(now.track.before, now.track.known)
         _, channels, _, rows, columns = self.opening.latent.shape
         now.hear()
-        with watch.part("model"):
+        with helper.beside_it(), watch.part("model"):
             now.latents = sample_chunk(
                 self.steps,
                 noise((1, channels, end - start, rows, columns), self.terms.seed, number).to(self.device),
@@ -95,7 +95,7 @@ class ChunkMaker:
                 with watch.part("refine"):
                     shown = now.refinement(shown)
             lanes.enter_context(beside("decode", shown))
-            return helper.do(partial(self._decode, now, shown, watch, arrived))
+            return helper.decode(partial(self._decode, now, shown, watch, arrived))
 
     @torch.inference_mode()
     def _decode(self, now: Moment, shown: Tensor, watch: Stopwatch, arrived: Callable[[], None]) -> Delivery:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flythrough.media import Film
+from flythrough.film import Coming
 from flythrough.serve.controls import Controls, Flown, Heard
 from flythrough.serve.hangar import Facts
 from flythrough.session import Session
@@ -90,16 +90,23 @@ class Flight:
         begun, session = time.monotonic(), self.at
         pieces, heard = self.steering.take(self.wanted, session.poses_known == 0, self._lens)
         self.changed = True
-        first, films = session.frames_made, []
-        for piece in pieces:
-            if isinstance(piece, Flown):
-                films.append(session.push(piece.c2w, piece.intrinsics))
-            else:
-                films.append(session.hold(piece.keys, piece.frames))
-        film = np.concatenate(films)
-        poses = session.where(range(first, first + len(film))).c2w.flatten(1).numpy()
-        share = session.receipts[-1].prompts[-1][1]
-        return Made(film=film, first=first, poses=poses, heard=heard, begun=begun, prompt_share=share)
+        first = session.frames_made
+        with session.later() as coming:
+            for piece in pieces:
+                if isinstance(piece, Flown):
+                    session.push(piece.c2w, piece.intrinsics)
+                else:
+                    session.hold(piece.keys, piece.frames)
+        frames = range(first, session.frames_made)
+        return Made(
+            coming=coming,
+            frames=frames,
+            poses=session.where(frames).c2w.flatten(1).numpy(),
+            heard=heard,
+            begun=begun,
+            left=time.monotonic(),
+            prompt_share=session.heard[-1][1],
+        )
 
     @property
     def _lens(self) -> Tensor:
@@ -112,11 +119,13 @@ class Flight:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """What one turn has made; begun: by the monotonic clock, when the turn had come."""
+    """What one turn has made; coming: its frames, which may still be decoded. By the monotonic clock, begun: when the
+    turn had come; left: when it was over."""
 
-    film: Film
-    first: int
+    coming: Coming
+    frames: range
     poses: np.ndarray
     heard: Heard
     begun: float
+    left: float
     prompt_share: float

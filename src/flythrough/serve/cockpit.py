@@ -12,7 +12,7 @@ import secrets
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from starlette.websockets import WebSocket
@@ -53,7 +53,19 @@ class End:
     reason: str
 
 
-Outgoing: TypeAlias = Chunk | dict[str, Any] | bytes | End
+@dataclass(frozen=True, kw_only=True)
+class Aloft:
+    """A chunk whose frames may still be in the making; frames: how many of them the client gets. Others as in Chunk."""
+
+    made: Made
+    frames: int
+    asked: float
+    waited_s: float
+    ahead_s: float
+    epoch: int
+
+
+Outgoing: TypeAlias = Aloft | dict[str, Any] | bytes | End
 
 
 class Cockpit:
@@ -69,6 +81,7 @@ class Cockpit:
         self._epoch = self._index = 0
         self._shown: int | None = None
         self._done = 0  # chunks flown
+        self._decode_s = 0.0  # until the frames of the last one were there, after its turn
         self._second, self._messages = 0, 0
 
     def leave(self, code: int, reason: str) -> None:
@@ -155,7 +168,7 @@ class Cockpit:
             except InputError as error:  # poses that this flight cannot follow; they are gone
                 await self._out.put(error_message(error))
                 continue
-            await self._out.put(self._chunk(made, asked, asked - free))
+            await self._out.put(self._aloft(made, asked, asked - free))
             free = time.monotonic()
 
     def _wait_s(self) -> float | None:
@@ -176,28 +189,44 @@ class Cockpit:
         enough = init.num_frames is not None and self._flight.at.frames_made >= init.num_frames
         return enough or (init.max_chunks is not None and self._done >= init.max_chunks)
 
-    def _chunk(self, made: Made, asked: float, waited_s: float) -> Chunk:
-        now, film = time.monotonic(), made.film
+    def _aloft(self, made: Made, asked: float, waited_s: float) -> Aloft:
+        frames = len(made.frames)
         if self._init.num_frames is not None:
-            film = film[: max(1, self._init.num_frames - made.first)]
+            frames = min(frames, max(1, self._init.num_frames - made.frames.start))
         self._done += 1
-        ahead_s = self._pace.ahead(now)
-        self._pace.made(len(film), now - asked, now)
-        return Chunk(
+        there = made.left + self._decode_s
+        ahead_s = self._pace.ahead(there)
+        self._pace.made(frames, there - asked, there)
+        return Aloft(
+            made=made,
+            frames=frames,
+            asked=asked,
+            waited_s=waited_s if self._init.realtime_output_pacing else 0.0,
+            ahead_s=ahead_s,
+            epoch=self._epoch,
+        )
+
+    def _packed(self, aloft: Aloft) -> tuple[Chunk, Parcel]:
+        """Wait for a chunk's frames, and put them into their form. Slow: not for the event loop."""
+        made, taken = aloft.made, time.monotonic()
+        film = made.coming.film()[: aloft.frames]
+        self._decode_s = time.monotonic() - max(made.left, taken)
+        chunk = Chunk(
             film=film,
-            index=0,
+            index=self._index,
             request_id=secrets.token_hex(8),
-            first=made.first,
+            first=made.frames.start,
             poses=made.poses,
             heard=made.heard,
             begun=made.begun,
-            asked=asked,
-            waited_s=waited_s if self._init.realtime_output_pacing else 0.0,
-            made_s=now - made.begun,
-            ahead_s=ahead_s,
+            asked=aloft.asked,
+            waited_s=aloft.waited_s,
+            made_s=made.left - made.begun + self._decode_s,
+            ahead_s=aloft.ahead_s,
             prompt_share=made.prompt_share,
-            epoch=self._epoch,
+            epoch=aloft.epoch,
         )
+        return chunk, self._packer.pack(chunk)
 
     async def _last(self, end: End) -> End:
         """The end, when all before it has been sent."""
@@ -278,19 +307,18 @@ class Cockpit:
             if isinstance(item, End):
                 return item
             try:
-                if isinstance(item, Chunk):
+                if isinstance(item, Aloft):
                     await self._send_chunk(item)
                 else:
                     await self._put(item if isinstance(item, bytes) else pack(item))
             except TimeoutError:
                 return End(1008, "frames are not read")
 
-    async def _send_chunk(self, chunk: Chunk) -> None:
-        chunk = replace(chunk, index=self._index)
-        parcel = await asyncio.get_running_loop().run_in_executor(
-            self._flights.packers, self._packer.pack, chunk
+    async def _send_chunk(self, aloft: Aloft) -> None:
+        chunk, parcel = await asyncio.get_running_loop().run_in_executor(
+            self._flights.packers, self._packed, aloft
         )
-        if chunk.epoch != self._epoch:
+        if aloft.epoch != self._epoch:
             return
         self._index += 1
         begun, heading = time.perf_counter(), 0.0

@@ -81,7 +81,7 @@ class Flights:
         self._hangar = Hangar(folder)
         self._all = {facts.id: Flight(facts, kept=True) for facts in self._hangar.all()}
         self._pilots = ThreadPoolExecutor(self.limits.flights + 2, "flight")
-        self.packers = ThreadPoolExecutor(2, "frames")
+        self.packers = ThreadPoolExecutor(self.limits.flights, "frames")
         self._janitor: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self.closing = False
@@ -172,7 +172,7 @@ class Flights:
         """The next chunk, when it is the flight's turn. Not for the event loop."""
         asked = time.monotonic()
         made = self.turns.run(flight.id, flight.make)
-        self.on_chunk(len(made.film), made.begun - asked, time.monotonic() - made.begun)
+        self.on_chunk(len(made.frames), made.begun - asked, made.left - made.begun)
         return made
 
     async def say(self, flight: Flight, prompt: str, over: int) -> int:
