@@ -87,16 +87,16 @@ def test_the_tab_key_reaches_every_control(
     page: Page, toy_server: Running, reach: Callable[[Page, str], None]
 ) -> None:
     reach(page, toy_server.address)
-    count = page.locator(FOCUSABLE).count()
-
-    for _ in range(count + 20):
-        page.keyboard.press("Tab")
-        page.evaluate(NAME)
-
-    missed = page.evaluate(
-        """selector => [...document.querySelectorAll(selector)]
-            .filter(element => !window.seen.has(element) && element.checkVisibility())
-            .map(element => element.outerHTML.slice(0, 120))""",
-        FOCUSABLE,
-    )
+    for _ in range(3):  # what came when its turn had passed is reached in the next round
+        for _ in range(page.locator(FOCUSABLE).count() + 20):
+            page.keyboard.press("Tab")
+            page.evaluate(NAME)
+        missed = page.evaluate(
+            """selector => [...document.querySelectorAll(selector)]
+                .filter(element => !window.seen.has(element) && element.checkVisibility())
+                .map(element => element.outerHTML.slice(0, 120))""",
+            FOCUSABLE,
+        )
+        if not missed:
+            break
     assert missed == []
