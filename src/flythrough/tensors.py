@@ -1,8 +1,9 @@
-"""Shapes by name, tensors in nested values, seeded noise, and which numbers a machine computes with."""
+"""Shapes by name, tensors in nested values, seeded noise, and with which numbers and threads a machine computes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -101,3 +102,14 @@ def with_tensors(value: Nested, tensors: Iterator[Tensor]) -> Nested:
     if isinstance(value, (tuple, list)):
         return type(value)(with_tensors(part, tensors) for part in value)  # pyrefly: ignore
     return value
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Have operations on the CPU use so many threads, in the block and of the thread that is in it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

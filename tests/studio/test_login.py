@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.serving import TOKEN, Running, serving
 from tests.studio.conftest import SIZE
@@ -30,6 +30,14 @@ def stranger(browser: Browser) -> Iterator[tuple[Page, Watched]]:
     context.close()
 
 
+def asked(page: Page, guarded: Running) -> Locator:
+    """The dialog that a stranger is met with."""
+    page.goto(guarded.address)
+    dialog = page.get_by_role("dialog", name="Log in")
+    expect(dialog).to_be_visible()
+    return dialog
+
+
 def log_in(page: Page, token: str) -> None:
     page.get_by_role("textbox", name="Token").fill(token)
     page.get_by_role("dialog").get_by_role("button", name="Log in").click()
@@ -39,9 +47,7 @@ def test_the_dialog_refuses_a_wrong_token_in_words_and_the_right_one_opens_every
     stranger: tuple[Page, Watched], guarded: Running
 ) -> None:
     page, watched = stranger
-    page.goto(guarded.address)
-    dialog = page.get_by_role("dialog", name="Log in")
-    expect(dialog).to_be_visible()
+    dialog = asked(page, guarded)
     expect(page.get_by_role("textbox", name="Token")).to_be_focused()
 
     log_in(page, "not the token, but long enough")
@@ -89,9 +95,7 @@ def test_a_dialog_that_was_put_away_can_be_had_again(
     stranger: tuple[Page, Watched], guarded: Running
 ) -> None:
     page, _ = stranger
-    page.goto(guarded.address)
-    dialog = page.get_by_role("dialog", name="Log in")
-    expect(dialog).to_be_visible()
+    dialog = asked(page, guarded)
     page.wait_for_load_state("networkidle")  # each call that is refused shows it
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from flythrough.film import Delivery, Later
+from flythrough.tensors import threads
 
 T = TypeVar("T")
 
@@ -55,18 +56,9 @@ class Helper:
         finally:
             self._working = before
 
-    @contextmanager
-    def beside_it(self) -> Iterator[None]:
+    def beside_it(self) -> AbstractContextManager[None]:
         """In the block this thread has the cores that the helper leaves: half of them."""
-        if not self._working:
-            yield
-            return
-        threads = torch.get_num_threads()
-        torch.set_num_threads(_half(threads))
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
+        return threads(_half(torch.get_num_threads())) if self._working else nullcontext()
 
     def decode(self, make: Callable[[], Delivery]) -> Delivery | Later:
         """Decode, or have it done, in the order of the calls."""
@@ -111,5 +103,5 @@ def _decoder() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "decoder")
 
 
-def _half(threads: int) -> int:
-    return max(1, threads // 2)
+def _half(count: int) -> int:
+    return max(1, count // 2)

@@ -21,6 +21,7 @@ from flythrough.media.files import save_bytes
 from flythrough.serve.pictures import jpeg
 from flythrough.serve.schema import WorldInfo
 from flythrough.serve.turns import Turns
+from flythrough.tensors import threads
 from flythrough.worlds.mesh import Material
 from flythrough.worlds.render import RenderScene, prepare, render, tone
 from flythrough.worlds.world import World
@@ -70,12 +71,8 @@ def scene(world: World, turns: Turns) -> bytes:
 
 def _on_one_core(draw: Callable[..., T], *given: Any) -> T:
     """Drawing is a long row of small steps: where others use the cores too, helpers at each take ten times as long."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with threads(1):
         return draw(*given)
-    finally:
-        torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True)
