@@ -214,8 +214,9 @@ class Session:
     def snapshot(self, path: str | Path) -> dict[str, int]:
         """Write the whole flight to one safetensors file, to be taken up by `restore`; an old file is replaced.
 
-        Returns the bytes of each part: `state`, and beside it what grows with the picture, `window` (exact memory of
-        the frames in sight), `vae`, `refiner`; `words`, `track`, and `path`, 160 bytes for every frame flown.
+        Returns the bytes of each part: `state`, and beside it what grows with the picture, `tails` (the last frames
+        before convolutions in time), `window` (exact memory of the frames in sight), `vae`, `refiner`; `words`,
+        `track`, and `path`, 160 bytes for every frame flown.
         """
         self._helper.settle()
         meet(self._device)

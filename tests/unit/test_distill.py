@@ -290,6 +290,18 @@ def test_student_and_critic_take_turns() -> None:
         assert moved == [step % 3 == 0, False, True]
 
 
+@pytest.mark.usefixtures("clips")
+def test_all_processes_draw_equal_shapes_and_the_student_meets_every_length() -> None:
+    shapes = []
+    for seed in (1, 2):
+        stage = stage_of(replace(MATCH, student_every=2))
+        torch.manual_seed(seed)  # as the loop does in each process
+        flown = [tuple(stage.next_batch(0.0).latents.shape) for _ in range(24)]
+        shapes.append([(shape, len(stage.any_question()), stage.lot(9)) for shape in flown])
+    assert shapes[0] == shapes[1]
+    assert {shape[2] for shape, _, _ in shapes[0][::2]} == {4, 6}
+
+
 def test_windows_are_pieces_of_time() -> None:
     x = torch.arange(2 * 3 * 7).view(2, 3, 7)
     pieces = cut(x, 2, 1, 3)

@@ -20,7 +20,8 @@ from flythrough.text.base import Words
 from flythrough.vae.base import VAEState
 
 WINDOW = ("keys", "values", "camera_keys", "camera_values")
-TAILS = ("memory", "normaliser", "key_tail", "camera_key_tail", "mlp_tail")
+STATE = ("memory", "normaliser")
+TAILS = ("key_tail", "camera_key_tail", "mlp_tail")
 WORDS = ("text", "text_mask", "negative", "negative_mask", "refiner")
 
 
@@ -77,8 +78,8 @@ class Moment:
         state = self.state
         tensors: dict[str, Tensor | None] = {}
         for number, layer in enumerate(state.layers):
-            for name in TAILS:
-                tensors[f"state.{number}.{name}"] = getattr(layer, name)
+            for part, names in (("state", STATE), ("tails", TAILS)):
+                tensors |= {f"{part}.{number}.{name}": getattr(layer, name) for name in names}
             if layer.window is not None:
                 named = zip(WINDOW, layer.window, strict=True)
                 tensors |= {f"window.{number}.{name}": part for name, part in named}
@@ -132,8 +133,10 @@ def unpack(
     state.held = [(chunk, frames) for chunk, frames in facts["held"]]
     for number, layer in enumerate(state.layers if state.frames else ()):
         softmax = model.config.is_softmax(number)
-        for name in TAILS[-1:] if softmax else TAILS:
+        for name in () if softmax else STATE:
             setattr(layer, name, taken(tensors, f"state.{number}.{name}").to(device))
+        for name in TAILS[-1:] if softmax else TAILS:
+            setattr(layer, name, taken(tensors, f"tails.{number}.{name}").to(device))
         if softmax:
             k, v, k_cam, v_cam = (taken(tensors, f"window.{number}.{name}").to(device) for name in WINDOW)
             layer.window = (k, v, k_cam, v_cam)

@@ -17,7 +17,7 @@ from flythrough.errors import InputError
 from flythrough.tensorfiles import read_file
 
 FORMAT = "flythrough snapshot"
-VERSION = 1
+VERSION = 2
 SAMPLES = 64  # numbers of each tensor that are looked at
 INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 

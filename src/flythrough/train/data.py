@@ -228,7 +228,7 @@ def side_by_side(above: Tensor, below: Tensor) -> Tensor:
 
 def held_out(clips: ClipConfig, device: torch.device, worlds: int = 8) -> ClipBatch:
     """Clips from the first worlds of the validation split: the same ones every time, in every process."""
-    config = replace(clips, split="val", through=0.0)
+    config = replace(clips, split="val", seed=0, through=0.0)
     dataset = WorldDataset(config)
     return render_clips([dataset[index] for index in range(worlds)], config, device)
 

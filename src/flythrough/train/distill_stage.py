@@ -215,9 +215,9 @@ class MatchStage(DistillStage[MatchConfig]):
     ) -> tuple[Tensor, Tensor, Conditioning, Tensor]:
         """Flights cut into windows of one of the lengths, from a random chunk on; what is left over is not seen."""
         T, chunk = made.shape[2], self.student.config.chunk
-        length = min(T, self.config.windows[int(torch.randint(len(self.config.windows), ()))])
+        length = min(T, self.config.windows[self.lot(len(self.config.windows))])
         count = T // length
-        start = chunk * int(torch.randint((T - count * length) // chunk + 1, ()))
+        start = chunk * self.lot((T - count * length) // chunk + 1)
         told = Conditioning(
             text=cond.text.repeat_interleave(count, 0),
             text_mask=cond.text_mask.repeat_interleave(count, 0),

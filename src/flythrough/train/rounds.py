@@ -32,7 +32,7 @@ from flythrough.vae.base import VideoVAE
 
 @dataclass(frozen=True, kw_only=True)
 class RoundsConfig:
-    flights: tuple[FlightsConfig, ...]  # one entry a length; they take turns
+    flights: tuple[FlightsConfig, ...]  # one entry a length
     held_out: ClipConfig  # the flights of validation
     encoding: CameraEncoding
     schedules: tuple[
@@ -68,6 +68,7 @@ class DistillStage(ABC, Generic[Config]):
         self.flights = [Flights(flights, self._encode, device) for flights in config.flights]
         self.schedules = [torch.tensor(sigmas, device=device) for sigmas in config.schedules]
         self._step = 0
+        self._lots = torch.Generator()
         self._steps: dict[SanaWM, Steps] = {}  # of every player
         self._no_words = tuple(part.to(device) for part in text.encode([""]))
         truth = held_out(config.held_out, device, config.held_out_worlds)
@@ -103,16 +104,20 @@ class DistillStage(ABC, Generic[Config]):
             compile_blocks(player)
 
     def next_batch(self, share: float) -> Batch:
-        """Flights of one length; the lengths take turns."""
+        """Flights of one length, drawn by lot."""
+        self._lots.manual_seed(self._step)
         number, step = divmod(self._step, self.config.round_steps)
         for flights in self.flights:
             if step == 0 and number % flights.config.renew_every == 0:
                 flights.renew()
             if step == 0 or not flights.made:
                 flights.made = self._prepare(flights)
-        batch = self.flights[self._step % len(self.flights)].draw()
         self._step += 1
-        return batch
+        return self.flights[self.lot(len(self.flights))].draw()
+
+    def lot(self, count: int) -> int:
+        """A number below `count` by lot, the same in every process: all of them compute, and compile, equal shapes."""
+        return int(torch.randint(count, (), generator=self._lots))
 
     @abstractmethod
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]: ...
@@ -137,13 +142,12 @@ class DistillStage(ABC, Generic[Config]):
 
     def any_schedule(self) -> Tensor:
         """That of the most steps, with which one flies, more often than the others."""
-        one, other = torch.randint(len(self.schedules), (2,)).tolist()
-        return self.schedules[min(one, other)]
+        return self.schedules[min(self.lot(len(self.schedules)), self.lot(len(self.schedules)))]
 
     def any_question(self) -> Tensor:
         """The levels down to a question that a sampler asks; every question of every sampler is equally likely."""
         questions = [sigmas[: n + 1] for sigmas in self.schedules for n in range(len(sigmas) - 1)]
-        return questions[int(torch.randint(len(questions), ()))]
+        return questions[self.lot(len(questions))]
 
     def without_words(self, cond: Conditioning, which: Tensor) -> Conditioning:
         """The chosen clips (B,) bool with an empty prompt."""
