@@ -34,6 +34,20 @@ def load(module: nn.Module, path: Path) -> dict[str, str]:
     return checkpoint.metadata
 
 
+def load_mean(module: nn.Module, shares: dict[Path, float]) -> None:
+    """Fill every tensor of a module with the weighted mean of several files' tensors; the shares sum to 1.
+
+    Fine-tunings of one model lie close together, and their mean is often better than each of them.
+    Source: model soups, arXiv 2203.05482. Raises WeightsError as `load` does, for any of the files.
+    """
+    mean = {name: torch.zeros_like(tensor) for name, tensor in module.state_dict().items()}
+    for path, share in shares.items():
+        load(module, path)
+        for name, tensor in module.state_dict().items():
+            mean[name] += share * tensor
+    module.load_state_dict(mean)
+
+
 def fill(
     module: nn.Module,
     checkpoint: Checkpoint,

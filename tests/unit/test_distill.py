@@ -447,7 +447,7 @@ def test_a_recipe_becomes_weights_phase_by_phase(tmp_path: Path, monkeypatch: py
     )
     recipe = DistillRecipe(model=MODEL, phases=phases, teacher_sigmas=ODE.teacher_sigmas)
 
-    def run(*names: str) -> list[Progress]:
+    def run(*names: str, recipe: DistillRecipe = recipe) -> list[Progress]:
         where = torch.device("cpu")
         return list(train_distill(recipe, vae, start, out, where, phases=names or None))
 
@@ -463,6 +463,13 @@ def test_a_recipe_becomes_weights_phase_by_phase(tmp_path: Path, monkeypatch: py
     assert not held[0].equal(held[1])
     assert not held[1].equal(held[2])
     assert held[2].equal(held[3])
+
+    assert run(recipe=replace(recipe, blend={"start": 0.25, "own": 0.75})) == []
+    mean, begun = load_file(weights[-1]), load_file(start)
+    for name, tensor in load_file(weights[0]).items():
+        torch.testing.assert_close(
+            mean[name].float(), 0.25 * begun[name].float() + 0.75 * tensor.float(), rtol=2e-3, atol=1e-4
+        )
 
 
 def short_run(folder: Path, steps: int) -> RunConfig:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -65,11 +65,17 @@ class Phase(Pace):
 
 @dataclass(frozen=True, kw_only=True)
 class DistillRecipe:
-    """A complete run of `train distill`. teacher_sigmas: those of the run's first line of figures."""
+    """A complete run of `train distill`.
+
+    teacher_sigmas  those of the run's first line of figures
+    blend           the student is the mean of these results, by the name of a phase or `start`, with these shares;
+                    without any, or while one is not there yet, it is that of the last phase
+    """
 
     model: ModelConfig
     phases: tuple[Phase, ...]
     teacher_sigmas: tuple[float, ...]
+    blend: dict[str, float] = field(default_factory=dict)
 
 
 Recipe = TypeVar("Recipe", VAERecipe, WorldRecipe, DistillRecipe)
@@ -204,6 +210,10 @@ def train_distill(
     if parallel.rank() == 0:
         student = SanaWM(recipe.model)
         metadata = parameters.load(student, weights)
+        shares = {{"start": start, **results}[name]: share for name, share in recipe.blend.items()}
+        if shares and all(path.is_file() for path in shares):
+            parameters.load_mean(student, shares)
+            metadata = {"mean of": ", ".join(f"{name} {share:g}" for name, share in recipe.blend.items())}
         parameters.save(student, folder / "model.safetensors", metadata, torch.float16)
     parallel.disconnect()
 

@@ -1,6 +1,5 @@
 /** The left panel: where the flight begins, what it is told, and the button that makes it. */
 
-import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { change, endGesture, shot } from "../model/history";
 import { generate, missing, submitting } from "../model/jobs";
@@ -18,6 +17,7 @@ import {
 import { chosenModel, fps, limits, model, models } from "../model/server";
 import { duration, frameCount } from "../model/shot";
 import { Button } from "../ui/button";
+import { useFileDrop } from "../ui/drop";
 import { Icon } from "../ui/icon";
 import { NumberField } from "../ui/number";
 import { WorldPicture } from "../ui/world-picture";
@@ -38,13 +38,7 @@ export function PlacePanel() {
 
 function First() {
   const { place } = shot.value;
-  const over = useSignal(false);
-  const onDrop = (event: DragEvent) => {
-    event.preventDefault();
-    over.value = false;
-    const file = event.dataTransfer?.files[0];
-    if (file) dropPicture(file, file.name).catch(fail);
-  };
+  const drop = useFileDrop((file) => dropPicture(file, file.name).catch(fail));
   const label =
     place.type === "world" ? `World ${place.seed}` : place.type === "picture" ? place.name : "No place yet";
   const kind = place.type === "world" ? place.kind : place.type === "picture" ? "picture" : "";
@@ -58,13 +52,8 @@ function First() {
         </span>
       </header>
       <div
-        class={`first ${over.value ? "over" : ""} ${firstView.value ? "" : "empty"}`}
-        onDragOver={(event) => {
-          event.preventDefault();
-          over.value = true;
-        }}
-        onDragLeave={() => (over.value = false)}
-        onDrop={onDrop}
+        class={`first ${drop.over ? "over" : ""} ${firstView.value ? "" : "empty"}`}
+        {...drop.handlers}
       >
         {firstView.value && <img src={firstView.value} alt={`First frame: ${label}`} />}
         <button type="button" class="first-drop" onClick={choosePicture}>

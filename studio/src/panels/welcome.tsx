@@ -1,10 +1,10 @@
 /** An empty shot: where to begin, and how the whole of it goes. */
 
 import { useEffect } from "preact/hooks";
-import { useSignal } from "@preact/signals";
 import { fail } from "../model/notices";
 import { choosePicture, dropPicture, loadWorlds, pickWorld, worlds } from "../model/place";
 import { mode } from "../model/mode";
+import { useFileDrop } from "../ui/drop";
 import { Icon, type IconName } from "../ui/icon";
 import { WorldPicture } from "../ui/world-picture";
 
@@ -27,7 +27,7 @@ const STEPS: readonly { icon: IconName; title: string; text: string }[] = [
 ];
 
 export function Welcome() {
-  const over = useSignal(false);
+  const drop = useFileDrop((file) => dropPicture(file, file.name).catch(fail));
   useEffect(() => {
     if (!worlds.value.length) void loadWorlds();
   }, []);
@@ -49,20 +49,9 @@ export function Welcome() {
         <div class="welcome-worlds">
           <button
             type="button"
-            class={`drop-card ${over.value ? "over" : ""}`}
+            class={`drop-card ${drop.over ? "over" : ""}`}
             onClick={choosePicture}
-            onDragOver={(event) => {
-              event.preventDefault();
-              over.value = true;
-            }}
-            onDragLeave={() => (over.value = false)}
-            onDrop={(event) => {
-              event.preventDefault();
-              event.stopPropagation();
-              over.value = false;
-              const file = event.dataTransfer?.files[0];
-              if (file) dropPicture(file, file.name).catch(fail);
-            }}
+            {...drop.handlers}
           >
             <Icon name="picture" size={22} />
             <b>Drop a picture</b>
