@@ -51,10 +51,7 @@ function First() {
           {kind && <em>{kind}</em>}
         </span>
       </header>
-      <div
-        class={`first ${drop.over ? "over" : ""} ${firstView.value ? "" : "empty"}`}
-        {...drop.handlers}
-      >
+      <div class={`first ${drop.over ? "over" : ""} ${firstView.value ? "" : "empty"}`} {...drop.handlers}>
         {firstView.value && <img src={firstView.value} alt={`First frame: ${label}`} />}
         <button type="button" class="first-drop" onClick={choosePicture}>
           <Icon name="picture" />
