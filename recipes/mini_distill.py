@@ -26,8 +26,8 @@ Between rounds the student flies and worlds are rendered. A phase ends with 10 s
 What to look at: spread/4_steps_60_s, 1.0 where a flight of a minute is as rich in contrast as the truth, and
 error/4_steps_5_s. The first line is the teacher's. `own` lowers the error at 60 s (1.33 to 1.17), and the spread with
 it (0.91 to 0.83; at 5 s from 0.93 to 0.87). `match` brings spread back (5 s: 1.00) and sharpness with it, within 30
-steps of the student; at twice the rate it overshoots (1.07). The mean of the three, `blend`, keeps most of the teacher's
-fidelity and of the student's sharpness.
+steps of the student; at twice the rate it overshoots (1.07). The mean of the three, `blend`, keeps most of the
+teacher's fidelity and of the student's sharpness.
 """
 
 from flythrough.presets import PRESETS
