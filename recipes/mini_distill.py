@@ -11,7 +11,6 @@ whole chain at real sizes: --minutes 1.5 into another folder. On several GPUs pu
 
 Then the student, --steps 4, 2 and 1, beside the teacher, the weights of `train world` with --steps 8:
 
-    cp runs/world/vae.safetensors runs/distill/
     flythrough evaluate runs/distill --steps 2 --clips 32 --parts truth,control,back,minute --out student-2.json
 
 Measured with torch 2.11, on four H200 for `own` and on one for `match`:

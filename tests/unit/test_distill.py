@@ -464,6 +464,11 @@ def test_a_recipe_becomes_weights_phase_by_phase(tmp_path: Path, monkeypatch: py
     assert not held[1].equal(held[2])
     assert held[2].equal(held[3])
 
+    assert (out / "vae.safetensors").read_bytes() == vae.read_bytes()
+
+    for blend, fault in (({"old": 1.0}, "one of start, own, ode, match"), ({"own": 0.5}, "add up to 0.5")):
+        with pytest.raises(InputError, match=fault):
+            replace(recipe, blend=blend)
     assert run(recipe=replace(recipe, blend={"start": 0.25, "own": 0.75})) == []
     mean, begun = load_file(weights[-1]), load_file(start)
     for name, tensor in load_file(weights[0]).items():

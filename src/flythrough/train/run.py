@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import shutil
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -77,6 +78,14 @@ class DistillRecipe:
     teacher_sigmas: tuple[float, ...]
     blend: dict[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        known = ["start", *(phase.name for phase in self.phases)]
+        for name in self.blend:
+            if name not in known:
+                raise InputError(f"blend has {name!r}; it must be one of {', '.join(known)}")
+        if self.blend and abs(sum(self.blend.values()) - 1) > 1e-6:
+            raise InputError(f"the shares of blend add up to {sum(self.blend.values()):g}; they must to 1")
+
 
 Recipe = TypeVar("Recipe", VAERecipe, WorldRecipe, DistillRecipe)
 
@@ -129,7 +138,7 @@ def train_world(
     text_folder: Path | None = None,
     compile_blocks: bool = False,
 ) -> Generator[Progress, None, None]:
-    """Train a world transformer; writes folder/model.safetensors at the end. start: weights to begin with."""
+    """Train a world transformer; writes a model's folder at the end. start: weights to begin with."""
     from flythrough.model.transformer import SanaWM
     from flythrough.text.mini import MiniText
     from flythrough.train.world_stage import WorldStage
@@ -149,6 +158,7 @@ def train_world(
         scores = stage.validate()
         yield Progress(recipe.steps, 1.0, scores)
         _save(model, folder / "model.safetensors", scores)
+        _keep_vae(vae_weights, folder)
     parallel.disconnect()
 
 
@@ -164,7 +174,7 @@ def train_distill(
     text_folder: Path | None = None,
     compile_blocks: bool = False,
 ) -> Generator[Progress, None, None]:
-    """Make a student of few steps out of the weights in `start`; writes folder/model.safetensors at the end.
+    """Make a student of few steps out of the weights in `start`; writes a model's folder at the end.
 
     Every phase has a folder of its own and begins where the one before ended. What is finished is not done again,
     so a run that was stopped goes on at its place; the phases still to do share the minutes. phases: do only these.
@@ -215,6 +225,7 @@ def train_distill(
             parameters.load_mean(student, shares)
             metadata = {"mean of": ", ".join(f"{name} {share:g}" for name, share in recipe.blend.items())}
         parameters.save(student, folder / "model.safetensors", metadata, torch.float16)
+        _keep_vae(vae_weights, folder)
     parallel.disconnect()
 
 
@@ -248,3 +259,9 @@ def _channels_last(vae: MiniVAE) -> MiniVAE:
 def _save(model: torch.nn.Module, path: Path, scores: dict[str, float]) -> None:
     """The shipped form: float16, with what validation said in the file's metadata."""
     parameters.save(model, path, {name: f"{value:.4f}" for name, value in scores.items()}, torch.float16)
+
+
+def _keep_vae(weights: Path, folder: Path) -> None:
+    """The autoencoder beside the transformer that was trained on it: together they are a model to load."""
+    if weights.resolve() != (folder / "vae.safetensors").resolve():
+        shutil.copyfile(weights, folder / "vae.safetensors")
