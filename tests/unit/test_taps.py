@@ -13,10 +13,12 @@ from flythrough.kernels.taps import reference
 from tests.interpreter import run_in_interpreter
 
 
-def compare(kernel: Callable[..., Tensor], teacher: bool, dtype: torch.dtype, device: str) -> None:
+def compare(
+    kernel: Callable[..., Tensor], teacher: bool, dtype: torch.dtype, device: str, clips: int = 2
+) -> None:
     """The kernel's results and gradients against the reference's, at odd sizes."""
-    x = torch.randn(4, 5, 7, 70, device=device).to(dtype)
-    weight, above = torch.randn(70, 4, device=device), torch.randn(4, 5, 7, 70, device=device).to(dtype)
+    x = torch.randn(clips * (1 + teacher), 5, 7, 70, device=device).to(dtype)
+    weight, above = torch.randn(70, 4, device=device), torch.randn_like(x)
     results = []
     for function in (lambda x, w: reference.taps(x, w, None, teacher), lambda x, w: kernel(x, w, teacher)):
         leaves = x.clone().requires_grad_(), weight.clone().requires_grad_()
@@ -63,10 +65,11 @@ def test_both_ways_the_kernel_is_the_reference_on_a_gpu(
 @pytest.mark.gpu
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("teacher", [False, True])
-def test_the_kernel_is_the_reference_on_a_gpu(teacher: bool, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("clips", [1, 2])  # a 1 is a constant to the compiler, unless told otherwise
+def test_the_kernel_is_the_reference_on_a_gpu(clips: int, teacher: bool, dtype: torch.dtype) -> None:
     from flythrough.kernels.taps import triton
 
-    compare(triton.taps, teacher, dtype, "cuda")
+    compare(triton.taps, teacher, dtype, "cuda", clips)
 
 
 def test_the_kernel_is_the_reference_in_the_interpreter() -> None:
@@ -98,7 +101,8 @@ if __name__ == "__main__":  # see run_in_interpreter
 
     torch.manual_seed(0)
     for teacher in (False, True):
-        compare(triton.taps, teacher, torch.float32, "cpu")
+        for clips in (1, 2):
+            compare(triton.taps, teacher, torch.float32, "cpu", clips)
     compare_around((0, 3, 4), torch.float32, "cpu", clips=1)
     compare_around((0, 17), torch.float32, "cpu", C=10, clips=1)
     compare_around((0, 1, 2), torch.bfloat16, "cpu", C=10)

@@ -90,7 +90,7 @@ def _frame(pointer, at, t, T, real):
     return tl.load(pointer + at, mask=real & (time >= 0) & (time < T), other=0.0).to(tl.float32)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["clips"])  # one clip would be a constant, which is no tensor
 def _forward_kernel(
     x, weight, out, clips, T, S, C, TEACHER: tl.constexpr, CELLS: tl.constexpr, CHANNELS: tl.constexpr
 ):
@@ -117,7 +117,7 @@ def _blame(above, at, noisy, t, T, real, TEACHER: tl.constexpr):
     return total
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["clips"])  # one clip would be a constant, which is no tensor
 def _backward_kernel(
     x, weight, above, dx, parts, clips, T, S, C,
     TEACHER: tl.constexpr, CELLS: tl.constexpr, CHANNELS: tl.constexpr,
