@@ -174,3 +174,6 @@ def test_an_address_says_what_to_do(page: Page, toy_server: Running) -> None:
     page.goto(f"{toy_server.address}/#fly", wait_until="commit")
 
     expect(page.get_by_role("button", name="Take off")).to_be_visible()
+
+    page.evaluate("location.hash = 'path'")  # as from the address bar of a page already open
+    expect(page.get_by_text("Where does the flight begin?")).to_be_visible()
