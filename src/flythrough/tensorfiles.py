@@ -228,8 +228,7 @@ def _check_zip(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             packed = [e.filename for e in archive.infolist() if e.compress_type != zipfile.ZIP_STORED]
-    # NotImplementedError is zipfile's word for an archive of a kind that it cannot read, and so for a bad file
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, struct.error) as error:
+    except (zipfile.BadZipFile, ValueError, RuntimeError, EOFError, struct.error) as error:
         raise WeightsError(
             f"{path}: not a whole torch file ({_first_line(error)}); torch.save of version 1.6 or later writes one"
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import shutil
 from collections.abc import Generator, Sequence
@@ -263,5 +264,6 @@ def _save(model: torch.nn.Module, path: Path, scores: dict[str, float]) -> None:
 
 def _keep_vae(weights: Path, folder: Path) -> None:
     """The autoencoder beside the transformer that was trained on it: together they are a model to load."""
-    if weights.resolve() != (folder / "vae.safetensors").resolve():
-        shutil.copyfile(weights, folder / "vae.safetensors")
+    path = folder / "vae.safetensors"
+    if weights.resolve() != path.resolve():
+        os.replace(shutil.copyfile(weights, path.with_suffix(".part")), path)

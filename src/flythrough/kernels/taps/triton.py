@@ -117,7 +117,7 @@ def _blame(above, at, noisy, t, T, real, TEACHER: tl.constexpr):
     return total
 
 
-@triton.jit(do_not_specialize=["clips"])  # one clip would be a constant, which is no tensor
+@triton.jit(do_not_specialize=["clips"])
 def _backward_kernel(
     x, weight, above, dx, parts, clips, T, S, C,
     TEACHER: tl.constexpr, CELLS: tl.constexpr, CHANNELS: tl.constexpr,
