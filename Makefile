@@ -20,7 +20,7 @@ demo: setup
 	  --frames 961 --seed 0 --out fly.mp4 --contact-sheet
 
 test: lint
-	$(BIN)/pytest -m "not gpu" -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -m "not gpu" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .
