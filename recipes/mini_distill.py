@@ -5,13 +5,19 @@ From the weights of `train world` to runs/a/model.safetensors, a model like mini
     flythrough train distill recipes/mini_distill.py --start runs/world/model.safetensors \
       --vae runs/world/vae.safetensors --phases own,match --minutes 17 --compile --out runs/a
 
-mini's weights are 0.4 of that start and 0.2 of what `match` made in each of three runs: --phases own,match twice and
---phases ode,match once. From Python, with the `recipe` below (what runs/a/model.safetensors is, of one run alone):
+That is the `blend` of one run. mini's own weights are of three: 0.4 of the start, and 0.2 of what `match` made in each,
+twice after --phases own,match (once from the world before its last training) and once after --phases ode,match, with
+windows (121, 10, 10). Such a mean, to stand beside the autoencoder, is taken with the `recipe` below by
+
+    import torch
+    from pathlib import Path
+    from flythrough import parameters
+    from flythrough.model.transformer import SanaWM
 
     model = SanaWM(recipe.model)
     runs = {Path(f"runs/{run}/match/model.safetensors"): 0.2 for run in "abc"}
     parameters.load_mean(model, {Path("runs/world/model.safetensors"): 0.4} | runs)
-    parameters.save(model, Path("mini/model.safetensors"), {}, torch.float16)
+    parameters.save(model, Path("runs/mean/model.safetensors"), {}, torch.float16)
 
 What is finished is not done again, and of a finished phase its model.safetensors is all that is needed. First, the
 whole chain at real sizes: --minutes 8 into another folder. On several GPUs put `torchrun --nproc-per-node 4
