@@ -86,7 +86,7 @@ class Refinement:
 
     @torch.inference_mode()
     def unpack(self, tensors: dict[str, Tensor], counts: dict[str, int]) -> None:
-        """Go on where `pack` was called, with the captions given since."""
+        """Go on where `pack` was called, with the captions given since; the tensors are on the model's device."""
         noise, own = tensors["noise"], self._generator.get_state()
         if noise.shape != own.shape:
             raise InputError(
@@ -95,14 +95,13 @@ class Refinement:
             )
         self._generator.set_state(noise.cpu())
         if counts:
-            device = self.model.proj_in.weight.device
             text_keys, text_values = self.model.text(self.captions)
             self.state = RefinerState(
                 config=self.model.config,
                 fps=self.fps,
                 text_keys=text_keys,
                 text_values=text_values,
-                **{name: tensors[name].to(device) for name in KEPT},  # pyrefly: ignore[bad-argument-type]
+                **{name: tensors[name] for name in KEPT},  # pyrefly: ignore[bad-argument-type]
                 **counts,  # pyrefly: ignore[bad-argument-type]
             )
 

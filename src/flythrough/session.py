@@ -244,10 +244,9 @@ class Session:
         Raises InputError, one sentence, where the file is damaged, foreign or of a model with other weights or dtype.
         """
         path = Path(path)
-        tensors, facts = read_snapshot(path)
-        device, terms = next(model.parameters()).device, Terms.from_dict(facts["terms"])
-        speech = unpack_speech(tensors, facts, device)
-        latent = taken(tensors, "opening").to(device)
+        tensors, facts = read_snapshot(path, next(model.parameters()).device)
+        terms, speech = Terms.from_dict(facts["terms"]), unpack_speech(tensors, facts)
+        latent = taken(tensors, "opening")
         opening = Opening(latent=latent, words=speech.target.words, prompt=facts["opening"])
         session = cls(
             model,
@@ -267,8 +266,8 @@ class Session:
         way = taken(tensors, "path")
         with torch.inference_mode():
             refinement = session._now.refinement
-            session._now = unpack(tensors, facts, model, speech, terms.keys, device, refinement)
-        session._way.extend(way.numpy())
+            session._now = unpack(tensors, facts, model, speech, terms.keys, refinement)
+        session._way.extend(way.cpu().numpy())
         session._moments.clear()
         session._keep()
         return session

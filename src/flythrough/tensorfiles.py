@@ -35,12 +35,21 @@ DTYPES = {
 
 @dataclass(frozen=True)
 class Stored:
-    """One tensor in a file. read() returns it on the CPU, in memory of its own."""
+    """One tensor in a file.
+
+    fill  copies the tensor's bytes from one of them on into memory (n,) uint8 on the CPU, until that is full
+    """
 
     file: Path
     shape: tuple[int, ...]
     dtype: torch.dtype
-    read: Callable[[], Tensor]
+    fill: Callable[[int, Tensor], None]
+
+    def read(self) -> Tensor:
+        """On the CPU, in memory of its own."""
+        tensor = torch.empty(self.shape, dtype=self.dtype)
+        self.fill(0, as_bytes(tensor))
+        return tensor
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,11 @@ class TensorFile:
     path: Path
     tensors: dict[str, Stored]
     metadata: dict[str, str]
+
+
+def as_bytes(tensor: Tensor) -> Tensor:
+    """The memory of a contiguous tensor, (n,) uint8."""
+    return tensor.reshape(-1).view(torch.uint8)
 
 
 def read_file(path: Path) -> TensorFile:
@@ -138,7 +152,7 @@ def _safetensors(path: Path) -> TensorFile:
         )
     base = 8 + length
     tensors = {
-        name: Stored(path, shape, dtype, _Reader(path, base + begin, shape, dtype))
+        name: Stored(path, shape, dtype, _Reader(path, base + begin))
         for name, begin, _, shape, dtype in entries
     }
     return TensorFile(path, tensors, metadata)
@@ -175,20 +189,16 @@ class _Reader:
 
     path: Path
     start: int
-    shape: tuple[int, ...]
-    dtype: torch.dtype
 
-    def __call__(self) -> Tensor:
-        tensor = torch.empty(self.shape, dtype=self.dtype)
-        rest = tensor.reshape(-1).view(torch.uint8).numpy().data
+    def __call__(self, begin: int, memory: Tensor) -> None:
+        rest = memory.numpy().data
         with self.path.open("rb", buffering=0) as file:
-            file.seek(self.start)
+            file.seek(self.start + begin)
             while len(rest):
                 count = file.readinto(rest)  # the system may give less than was asked for
                 if not count:
                     raise WeightsError(f"{self.path}: ended while it was read; it has changed meanwhile")
                 rest = rest[count:]
-        return tensor
 
 
 # .pt: a zip archive with a pickle that says what the tensors are, and one stored entry for each one's numbers
@@ -240,8 +250,8 @@ def _check_zip(path: Path) -> None:
 class _Copier:
     mapped: Tensor
 
-    def __call__(self) -> Tensor:
-        return self.mapped.contiguous().clone()
+    def __call__(self, begin: int, memory: Tensor) -> None:
+        memory.copy_(as_bytes(self.mapped.contiguous())[begin : begin + len(memory)])
 
 
 def _first_line(error: Exception) -> str:

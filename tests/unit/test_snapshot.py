@@ -199,7 +199,7 @@ def changed(**about: str) -> Callable[[Path], None]:
         (emptied, "not a whole safetensors file"),
         (removed, "there is no snapshot here"),
         (foreign, "is no snapshot of a flight"),
-        (changed(version="1"), "version 1; this flythrough reads version 3"),
+        (changed(version="1"), "version 1; this flythrough reads version 4"),
         (changed(facts=json.dumps({})), "is damaged"),
     ],
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from flythrough.camera.keys import Dialect, LiveKeys
@@ -105,10 +104,10 @@ class Moment:
         return {name: tensor for name, tensor in tensors.items() if tensor is not None}, facts
 
 
-def unpack_speech(tensors: dict[str, Tensor], facts: dict[str, Any], device: torch.device) -> Speech:
-    """The words that `pack` has packed, on a device; takes out of `tensors` what it reads."""
+def unpack_speech(tensors: dict[str, Tensor], facts: dict[str, Any]) -> Speech:
+    """The words that `pack` has packed; takes out of `tensors` what it reads."""
     parts = tuple(
-        Part(prompt, _words(tensors, number, device), copies)
+        Part(prompt, Words(**{name: tensors.pop(f"words.{number}.{name}", None) for name in WORDS}), copies)  # pyrefly: ignore
         for number, (prompt, copies) in enumerate(facts["prompts"])
     )
     return Speech(parts[-1], parts[:-1], facts["since"], facts["over"])
@@ -120,10 +119,9 @@ def unpack(
     model: SanaWM,
     speech: Speech,
     dialect: Dialect,
-    device: torch.device,
     refinement: Refinement | None,
 ) -> Moment:
-    """What else `pack` has packed, in the same way.
+    """What else `pack` has packed, in the same way; the tensors are on the model's device.
 
     refinement  a second stage that has not begun, if the flight has one
     Raises InputError where something is missing.
@@ -134,24 +132,25 @@ def unpack(
     for number, layer in enumerate(state.layers if state.frames else ()):
         softmax = model.config.is_softmax(number)
         for name in () if softmax else STATE:
-            setattr(layer, name, taken(tensors, f"state.{number}.{name}").to(device))
+            setattr(layer, name, taken(tensors, f"state.{number}.{name}"))
         for name in TAILS[-1:] if softmax else TAILS:
-            setattr(layer, name, taken(tensors, f"tails.{number}.{name}").to(device))
+            setattr(layer, name, taken(tensors, f"tails.{number}.{name}"))
         if softmax:
-            k, v, k_cam, v_cam = (taken(tensors, f"window.{number}.{name}").to(device) for name in WINDOW)
+            k, v, k_cam, v_cam = (taken(tensors, f"window.{number}.{name}") for name in WINDOW)
             layer.window = (k, v, k_cam, v_cam)
     if refinement and facts["refiner"] is not None:
         refinement.unpack(_under("refiner.", tensors), facts["refiner"])
     origin = tensors.pop("track.origin", None)
-    latents = tensors.pop("latents", None)
     return Moment(
         state=state,
         speech=speech,
         refinement=refinement,
-        vae={name: tensor.to(device) for name, tensor in _under("vae.", tensors).items()} or None,
-        track=Track(taken(tensors, "track.rows"), facts["before"], origin),
+        vae=_under("vae.", tensors) or None,
+        track=Track(
+            taken(tensors, "track.rows").cpu(), facts["before"], None if origin is None else origin.cpu()
+        ),
         keys=_driven(dialect, facts["keys"]) if facts["keys"] else None,
-        latents=None if latents is None else latents.to(device),
+        latents=tensors.pop("latents", None),
     )
 
 
@@ -165,11 +164,6 @@ def taken(tensors: dict[str, Tensor], name: str) -> Tensor:
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     names = [name for name in tensors if name.startswith(prefix)]
     return {name.removeprefix(prefix): tensors.pop(name) for name in names}
-
-
-def _words(tensors: dict[str, Tensor], number: int, device: torch.device) -> Words:
-    found = {name: tensors.pop(f"words.{number}.{name}", None) for name in WORDS}
-    return Words(**{name: None if tensor is None else tensor.to(device) for name, tensor in found.items()})  # pyrefly: ignore
 
 
 def _driven(dialect: Dialect, state: dict[str, Any]) -> LiveKeys:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,11 @@ from torch import Tensor, nn
 
 from flythrough import parameters
 from flythrough.errors import InputError
-from flythrough.tensorfiles import read_file
+from flythrough.tensorfiles import TensorFile, as_bytes, read_file
 
 FORMAT = "flythrough snapshot"
-VERSION = 3
+VERSION = 4
+PIECE = 4 << 20  # bytes of a tensor that are summed, and go to a GPU, by themselves; part of the format
 SAMPLES = 64  # numbers of each tensor that are looked at
 INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
@@ -32,7 +35,10 @@ def write_snapshot(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]
     """
     ready = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
     text = json.dumps(facts)
-    about = {"format": FORMAT, "version": str(VERSION), "facts": text, "crc32": str(_crc(ready, text))}
+    crc = _crc(
+        ready, text, lambda name, begin, end: zlib.crc32(as_bytes(ready[name])[begin:end].numpy().data)
+    )
+    about = {"format": FORMAT, "version": str(VERSION), "facts": text, "crc32": str(crc)}
     try:
         parameters.write(ready, path, about)
     except (OSError, SafetensorError) as error:
@@ -45,8 +51,8 @@ def write_snapshot(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]
     return sizes
 
 
-def read_snapshot(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors on the CPU and facts. Raises InputError, one sentence, for anything but a whole snapshot."""
+def read_snapshot(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors, on a device, and facts. Raises InputError, one sentence, for anything but a whole snapshot."""
     if not path.is_file():
         raise InputError(f"{path}: there is no snapshot here")
     file = read_file(path)
@@ -57,12 +63,12 @@ def read_snapshot(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise InputError(
             f"{path}: is a snapshot of version {about.get('version')}; this flythrough reads version {VERSION}"
         )
-    with ThreadPoolExecutor() as pool:  # gigabytes at full size: one thread reads slower than a disk
-        tensors = dict(
-            zip(file.tensors, pool.map(lambda stored: stored.read(), file.tensors.values()), strict=True)
-        )
+    tensors = {
+        name: torch.empty(stored.shape, dtype=stored.dtype, device=device)
+        for name, stored in file.tensors.items()
+    }
     text = about.get("facts", "")
-    if about.get("crc32") != str(_crc(tensors, text)):
+    if about.get("crc32") != str(_crc(tensors, text, partial(_fetch, file, tensors))):
         raise InputError(f"{path}: the snapshot is damaged (its checksum is not that of its content)")
     return tensors, json.loads(text)
 
@@ -71,30 +77,45 @@ def fingerprint(*parts: object) -> str:
     """Tells models apart, and the same one in float32 and bfloat16: names, shapes, dtypes, and numbers of each tensor.
 
     Any one number that differs shows in the sum of all bits, which a GPU takes as fast as it reads; of the numbers
-    themselves only a few are read. parts: modules; of anything else the class counts.
+    themselves only a few are read, all at once, since every answer of a GPU is waited for.
+    parts: modules; of anything else the class counts.
     """
-    mark = hashlib.sha256()
+    about, numbers = [], []
     for part in parts:
-        mark.update(type(part).__name__.encode())
+        about.append(type(part).__name__)
         for name, tensor in part.state_dict().items() if isinstance(part, nn.Module) else ():
-            bits = tensor.detach().view(INTEGERS[tensor.dtype.itemsize])
-            mark.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} {int(bits.sum())}".encode())
-            some = min(bits.numel(), SAMPLES)
-            places = torch.arange(some, device=bits.device) * bits.numel() // max(some, 1)
-            mark.update(_bytes(bits.take(places).cpu()))
+            about.append(f"{name} {tensor.dtype} {tuple(tensor.shape)}")
+            bits = tensor.detach().view(INTEGERS[tensor.dtype.itemsize]).flatten()
+            some = bits[:: max(1, bits.numel() // SAMPLES)][:SAMPLES]
+            numbers.append(torch.cat([bits.sum()[None], some.long()]))
+    mark = hashlib.sha256("\n".join(about).encode())
+    if numbers:
+        mark.update(as_bytes(torch.cat(numbers).cpu()).numpy().data)
     return mark.hexdigest()
 
 
-def _crc(tensors: dict[str, Tensor], text: str) -> int:
-    """Of the facts and of every tensor's own sum, so that many threads can add at once."""
+def _fetch(file: TensorFile, tensors: dict[str, Tensor], name: str, begin: int, end: int) -> int:
+    """Fill a piece of a tensor and return its sum. To a GPU it goes through pinned memory, as fast as there is."""
+    home = as_bytes(tensors[name])[begin:end]
+    piece = (
+        home
+        if home.device.type == "cpu"
+        else torch.empty(len(home), dtype=torch.uint8, pin_memory=home.is_cuda)
+    )
+    file.tensors[name].fill(begin, piece)
+    if piece is not home:
+        home.copy_(piece)
+    return zlib.crc32(piece.numpy().data)
 
-    def summed(name: str) -> str:
-        tensor = tensors[name]
-        return f"{name} {tensor.dtype} {tuple(tensor.shape)} {zlib.crc32(_bytes(tensor))}"
 
+def _crc(tensors: dict[str, Tensor], text: str, of_piece: Callable[[str, int, int], int]) -> int:
+    """Of the facts, and of the sums of all tensors' pieces, so that many threads can add, and read, at once."""
+    about = [f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}" for name in sorted(tensors)]
+    pieces = [
+        (name, begin, min(begin + PIECE, tensors[name].nbytes))
+        for name in sorted(tensors)
+        for begin in range(0, tensors[name].nbytes, PIECE)
+    ]
     with ThreadPoolExecutor() as pool:
-        return zlib.crc32("\n".join([text, *pool.map(summed, sorted(tensors))]).encode())
-
-
-def _bytes(tensor: Tensor) -> memoryview:
-    return tensor.reshape(-1).view(torch.uint8).numpy().data
+        sums = pool.map(lambda piece: str(of_piece(*piece)), pieces)
+        return zlib.crc32("\n".join([text, *about, *sums]).encode())
