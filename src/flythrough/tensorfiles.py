@@ -115,6 +115,23 @@ def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def safetensors_header(tensors: dict[str, Tensor], metadata: dict[str, str]) -> tuple[bytes, dict[str, int]]:
+    """The beginning of a safetensors file, up to the numbers, and each tensor's first byte in the file.
+
+    The tensors lie one after the other, those of wide dtypes first, so that each is aligned.
+    """
+    header: dict[str, Any] = {"__metadata__": metadata}
+    names, end = {dtype: name for name, dtype in DTYPES.items()}, 0
+    for name, tensor in sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0])):
+        begin, end = end, end + tensor.nbytes
+        header[name] = {"dtype": names[tensor.dtype], "shape": [*tensor.shape], "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    base = 8 + len(text)
+    starts = {name: base + about["data_offsets"][0] for name, about in header.items() if name in tensors}
+    return struct.pack("<Q", len(text)) + text, starts
+
+
 # safetensors: 8 bytes that say how long the header is, the header (JSON), then the numbers without a gap
 
 

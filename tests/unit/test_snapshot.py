@@ -16,6 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from flythrough.errors import InputError
+from flythrough.flight.snapshot import PIECE, read_snapshot, write_snapshot
 from flythrough.session import Session
 from tests.flights import parts, path, read, session, shot, two_stages
 
@@ -60,6 +61,33 @@ def test_a_flight_goes_on_from_any_pose_as_if_it_had_never_stopped(
     np.testing.assert_array_equal(rest(other), rest(flight))
     assert torch.equal(other.path.c2w, flight.path.c2w)
     assert torch.equal(other.path.intrinsics, flight.path.intrinsics)
+
+
+@pytest.mark.gpu
+def test_to_a_gpu_and_back_every_piece_comes_to_its_place(tmp_path: Path) -> None:
+    tensors = {
+        "long": torch.randn(3 * PIECE // 4 + 5, device="cuda"),
+        "turned": torch.randn(70, 90, device="cuda").T,
+        "half": torch.randn(33, device="cuda").bfloat16(),
+        "one": torch.tensor(7),
+        "none": torch.zeros(0, 4, device="cuda"),
+    }
+    write_snapshot(tmp_path / "a", tensors, {})
+    for device in ("cpu", "cuda"):
+        back, _ = read_snapshot(tmp_path / "a", device)
+        assert back.keys() == tensors.keys()
+        for name, tensor in tensors.items():
+            assert torch.equal(back[name], tensor.to(device))
+
+
+def test_what_a_kill_left_of_an_older_longer_one_does_no_harm(tmp_path: Path) -> None:
+    flight = session()
+    flight.push("w-20")
+    flight.snapshot(tmp_path / "a")
+    (tmp_path / "a.part").write_bytes(b"x" * (2 * (tmp_path / "a").stat().st_size))
+    flight.snapshot(tmp_path / "a")
+    np.testing.assert_array_equal(restored(tmp_path / "a").push("w-20"), flight.push("w-20"))
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
 
 
 def test_keys_prompts_and_latents_are_taken_up_too(tmp_path: Path) -> None:

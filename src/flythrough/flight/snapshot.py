@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from flythrough import parameters
 from flythrough.errors import InputError
-from flythrough.tensorfiles import TensorFile, as_bytes, read_file
+from flythrough.tensorfiles import TensorFile, as_bytes, read_file, safetensors_header
 
 FORMAT = "flythrough snapshot"
 VERSION = 4
 PIECE = 4 << 20  # bytes of a tensor that are summed, and go to a GPU, by themselves; part of the format
+THREADS = 8  # one reads slower than a disk; more than these wait for each other
 SAMPLES = 64  # numbers of each tensor that are looked at
 INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
@@ -33,17 +34,24 @@ def write_snapshot(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]
     Returns the bytes of each part, a part being all tensors with the same first word; raises InputError where the
     disk does not take them.
     """
-    ready = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
-    text = json.dumps(facts)
-    crc = _crc(
-        ready, text, lambda name, begin, end: zlib.crc32(as_bytes(ready[name])[begin:end].numpy().data)
-    )
-    about = {"format": FORMAT, "version": str(VERSION), "facts": text, "crc32": str(crc)}
+    ready = {
+        name: t.detach() if t.is_contiguous() else t.detach().cpu().contiguous()
+        for name, t in tensors.items()
+    }
+    about = {"format": FORMAT, "version": str(VERSION), "facts": json.dumps(facts), "crc32": _text(0)}
+    _, starts = safetensors_header(ready, about)
+    temporary = path.with_name(path.name + ".part")
     try:
-        parameters.write(ready, path, about)
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: the snapshot cannot be written ({reason})") from error
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(b"")
+        about["crc32"] = _text(_crc(ready, about["facts"], partial(_store, temporary, ready, starts)))
+        _write(temporary, 0, safetensors_header(ready, about)[0])
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"{path}: the snapshot cannot be written ({error.strerror or error})") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
     sizes: dict[str, int] = {}
     for name, tensor in ready.items():
         part = name.partition(".")[0]
@@ -68,7 +76,7 @@ def read_snapshot(path: Path, device: torch.device | str = "cpu") -> tuple[dict[
         for name, stored in file.tensors.items()
     }
     text = about.get("facts", "")
-    if about.get("crc32") != str(_crc(tensors, text, partial(_fetch, file, tensors))):
+    if about.get("crc32") != _text(_crc(tensors, text, partial(_fetch, file, tensors))):
         raise InputError(f"{path}: the snapshot is damaged (its checksum is not that of its content)")
     return tensors, json.loads(text)
 
@@ -94,18 +102,38 @@ def fingerprint(*parts: object) -> str:
     return mark.hexdigest()
 
 
-def _fetch(file: TensorFile, tensors: dict[str, Tensor], name: str, begin: int, end: int) -> int:
-    """Fill a piece of a tensor and return its sum. To a GPU it goes through pinned memory, as fast as there is."""
+def _store(
+    file: Path, tensors: dict[str, Tensor], starts: dict[str, int], name: str, begin: int, end: int
+) -> int:
+    """Write a piece of a tensor and return its sum."""
     home = as_bytes(tensors[name])[begin:end]
-    piece = (
-        home
-        if home.device.type == "cpu"
-        else torch.empty(len(home), dtype=torch.uint8, pin_memory=home.is_cuda)
-    )
+    piece = home if home.device.type == "cpu" else _stop(home).copy_(home)
+    _write(file, starts[name] + begin, piece.numpy().data)
+    return zlib.crc32(piece.numpy().data)
+
+
+def _fetch(file: TensorFile, tensors: dict[str, Tensor], name: str, begin: int, end: int) -> int:
+    """Fill a piece of a tensor and return its sum."""
+    home = as_bytes(tensors[name])[begin:end]
+    piece = home if home.device.type == "cpu" else _stop(home)
     file.tensors[name].fill(begin, piece)
     if piece is not home:
         home.copy_(piece)
     return zlib.crc32(piece.numpy().data)
+
+
+def _stop(piece: Tensor) -> Tensor:
+    """Memory on the way to or from a GPU: pinned, which is the fastest way there is."""
+    return torch.empty(len(piece), dtype=torch.uint8, pin_memory=piece.is_cuda)
+
+
+def _write(path: Path, begin: int, rest: bytes | memoryview) -> None:
+    """Write into a file that is there, from one of its bytes on."""
+    rest = memoryview(rest)
+    with path.open("r+b", buffering=0) as file:
+        file.seek(begin)
+        while len(rest):
+            rest = rest[file.write(rest) :]  # the system may take less than was given
 
 
 def _crc(tensors: dict[str, Tensor], text: str, of_piece: Callable[[str, int, int], int]) -> int:
@@ -116,6 +144,11 @@ def _crc(tensors: dict[str, Tensor], text: str, of_piece: Callable[[str, int, in
         for name in sorted(tensors)
         for begin in range(0, tensors[name].nbytes, PIECE)
     ]
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         sums = pool.map(lambda piece: str(of_piece(*piece)), pieces)
         return zlib.crc32("\n".join([text, *about, *sums]).encode())
+
+
+def _text(crc: int) -> str:
+    """Always as long, so that a file can be written before its sum is known."""
+    return f"{crc:08x}"
