@@ -85,20 +85,21 @@ def fingerprint(*parts: object) -> str:
     """Tells models apart, and the same one in float32 and bfloat16: names, shapes, dtypes, and numbers of each tensor.
 
     Any one number that differs shows in the sum of all bits, which a GPU takes as fast as it reads; of the numbers
-    themselves only a few are read, all at once, since every answer of a GPU is waited for.
-    parts: modules; of anything else the class counts.
+    themselves only a few are read, all of a module at once, since every answer of a GPU is waited for.
+    parts: modules, each on one device; of anything else the class counts.
     """
-    about, numbers = [], []
+    mark = hashlib.sha256()
     for part in parts:
-        about.append(type(part).__name__)
-        for name, tensor in part.state_dict().items() if isinstance(part, nn.Module) else ():
-            about.append(f"{name} {tensor.dtype} {tuple(tensor.shape)}")
-            bits = tensor.detach().view(INTEGERS[tensor.dtype.itemsize]).flatten()
-            some = bits[:: max(1, bits.numel() // SAMPLES)][:SAMPLES]
-            numbers.append(torch.cat([bits.sum()[None], some.long()]))
-    mark = hashlib.sha256("\n".join(about).encode())
-    if numbers:
-        mark.update(as_bytes(torch.cat(numbers).cpu()).numpy().data)
+        tensors = part.state_dict() if isinstance(part, nn.Module) else {}
+        about = [f"{name} {tensor.dtype} {tuple(tensor.shape)}" for name, tensor in tensors.items()]
+        mark.update("\n".join([type(part).__name__, *about]).encode())
+        bits = [t.detach().view(INTEGERS[t.dtype.itemsize]).flatten() for t in tensors.values()]
+        some = [one[:: max(1, len(one) // SAMPLES)][:SAMPLES] for one in bits]
+        numbers = [torch.stack([one.sum() for one in bits])] if bits else []
+        for kind in INTEGERS.values():
+            numbers += [torch.cat(of_kind)] if (of_kind := [one for one in some if one.dtype == kind]) else []
+        for one in numbers:
+            mark.update(as_bytes(one.cpu()).numpy().data)
     return mark.hexdigest()
 
 
