@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +54,22 @@ def test_frames_go_into_a_pipe_and_nothing_else_does(tmp_path: Path) -> None:
     assert [(frame.height, frame.width, frame.format.name) for frame in frames] == [(256, 448, "rgb24")] * 13
     assert said.endswith(b"-: 13 frames, 0.8 s\n")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_terminal_hears_at_once_what_it_waits_for(tmp_path: Path) -> None:
+    terminal, its_end = pty.openpty()
+    words = ("generate", "--camera", "w-8", "--steps", "1", "--out", "fly.mp4")
+    environment = ENVIRONMENT | {"TERM": "xterm"}
+    with subprocess.Popen([COMMAND, *words], cwd=tmp_path, env=environment, stderr=its_end) as process:
+        os.close(its_end)
+        said = b""
+        with suppress(OSError):  # how the end of a terminal is told
+            while news := os.read(terminal, 4096):
+                said += news
+    os.close(terminal)
+
+    assert process.returncode == 0, said
+    assert said.index(b"loading mini") < said.index(b"flying")
 
 
 def test_a_playlist_and_its_segments_lie_beside_each_other(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_what_a_kill_left_of_an_older_longer_one_does_no_harm(tmp_path: Path) ->
     flight = session()
     flight.push("w-20")
     flight.snapshot(tmp_path / "a")
-    (tmp_path / "a.part").write_bytes(b"x" * (2 * (tmp_path / "a").stat().st_size))
+    (tmp_path / ".a.part").write_bytes(b"x" * (2 * (tmp_path / "a").stat().st_size))
     flight.snapshot(tmp_path / "a")
     np.testing.assert_array_equal(restored(tmp_path / "a").push("w-20"), flight.push("w-20"))
     assert [file.name for file in tmp_path.iterdir()] == ["a"]

@@ -20,7 +20,7 @@ from flythrough.commands.inputs import (
     lens_of,
     parsed,
 )
-from flythrough.commands.terminal import bar, between_chunks, say, say_driven
+from flythrough.commands.terminal import bar, between_chunks, say, say_driven, waiting
 from flythrough.errors import InputError
 
 if TYPE_CHECKING:
@@ -131,7 +131,8 @@ def generate(
         contact_sheet=contact_sheet,
         save_every=save_every,
     )
-    flight = begin(order)
+    with waiting(f"loading {model}"):
+        flight = begin(order)
     if random_weights:
         say("the weights are random: this shows that the program runs, not what the model can do")
     _fly(flight)
@@ -143,7 +144,9 @@ def resume(
     """Go on with a video that was stopped, killed or had no room; the result is as if nothing had happened."""
     from flythrough.resume import resume as taken_up
 
-    _fly(taken_up(out, say))
+    with waiting(f"taking up {out}"):
+        flight = taken_up(out, say)
+    _fly(flight)
 
 
 def drive(
@@ -212,7 +215,8 @@ def drive(
     plan = Pipeline.check(model)
     path = lens_of(image, fov, None, None, plan.height, plan.width)(recording or "none-1", keys, None)
     shot = Shot(camera=path, prompt=prompt, image=image, seed=seed, steps=steps)
-    pipeline = Pipeline.load(model, device=device)
+    with waiting(f"loading {model}"):
+        pipeline = Pipeline.load(model, device=device)
     shown = bar("driving", path.frames, "frames") if tape else nullcontext(lambda _: None)
     with shown as advance, between_chunks() as stop_if_asked:
 

@@ -109,6 +109,15 @@ def progress_bar(unit: str) -> Any:
 
 
 @contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Say in a terminal what takes a while that cannot be counted; it is gone afterwards."""
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
+
+
+@contextmanager
 def bar(label: str, total: float, unit: str, done: float = 0) -> Iterator[Any]:
     """One progress bar; yields advance(count)."""
     with progress_bar(unit) as progress:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from flythrough.errors import InputError
+from flythrough.media.files import replacing
 from flythrough.tensorfiles import TensorFile, as_bytes, read_file, safetensors_header
 
 FORMAT = "flythrough snapshot"
@@ -38,20 +37,17 @@ def write_snapshot(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]
         name: t.detach() if t.is_contiguous() else t.detach().cpu().contiguous()
         for name, t in tensors.items()
     }
-    about = {"format": FORMAT, "version": str(VERSION), "facts": json.dumps(facts), "crc32": _text(0)}
+    about = {"format": FORMAT, "version": str(VERSION), "facts": json.dumps(facts), "crc32": _crc32(0)}
     _, starts = safetensors_header(ready, about)
-    temporary = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(b"")
-        about["crc32"] = _text(_crc(ready, about["facts"], partial(_store, temporary, ready, starts)))
-        _write(temporary, 0, safetensors_header(ready, about)[0])
-        os.replace(temporary, path)
+        with replacing(path) as part:
+            part.write_bytes(b"")  # a kill may have left a longer one
+            sums = _piece_by_piece(ready, partial(_store, part, ready, starts))
+            about["crc32"] = _checksum(ready, sums, about["facts"])
+            _write(part, 0, safetensors_header(ready, about)[0])
     except OSError as error:
         raise InputError(f"{path}: the snapshot cannot be written ({error.strerror or error})") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
     sizes: dict[str, int] = {}
     for name, tensor in ready.items():
         part = name.partition(".")[0]
@@ -75,8 +71,9 @@ def read_snapshot(path: Path, device: torch.device | str = "cpu") -> tuple[dict[
         name: torch.empty(stored.shape, dtype=stored.dtype, device=device)
         for name, stored in file.tensors.items()
     }
+    sums = _piece_by_piece(tensors, partial(_fetch, file, tensors))
     text = about.get("facts", "")
-    if about.get("crc32") != _text(_crc(tensors, text, partial(_fetch, file, tensors))):
+    if about.get("crc32") != _checksum(tensors, sums, text):
         raise InputError(f"{path}: the snapshot is damaged (its checksum is not that of its content)")
     return tensors, json.loads(text)
 
@@ -103,12 +100,23 @@ def fingerprint(*parts: object) -> str:
     return mark.hexdigest()
 
 
+def _piece_by_piece(tensors: dict[str, Tensor], work: Callable[[str, int, int], int]) -> list[int]:
+    """Do work on bytes begin to end - 1 of each tensor, many pieces at a time; returns the sums that it returns."""
+    pieces = [
+        (name, begin, min(begin + PIECE, tensors[name].nbytes))
+        for name in sorted(tensors)
+        for begin in range(0, tensors[name].nbytes, PIECE)
+    ]
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(lambda piece: work(*piece), pieces))
+
+
 def _store(
     file: Path, tensors: dict[str, Tensor], starts: dict[str, int], name: str, begin: int, end: int
 ) -> int:
     """Write a piece of a tensor and return its sum."""
     home = as_bytes(tensors[name])[begin:end]
-    piece = home if home.device.type == "cpu" else _stop(home).copy_(home)
+    piece = home if home.device.type == "cpu" else _on_the_way(home).copy_(home)
     _write(file, starts[name] + begin, piece.numpy().data)
     return zlib.crc32(piece.numpy().data)
 
@@ -116,16 +124,16 @@ def _store(
 def _fetch(file: TensorFile, tensors: dict[str, Tensor], name: str, begin: int, end: int) -> int:
     """Fill a piece of a tensor and return its sum."""
     home = as_bytes(tensors[name])[begin:end]
-    piece = home if home.device.type == "cpu" else _stop(home)
+    piece = home if home.device.type == "cpu" else _on_the_way(home)
     file.tensors[name].fill(begin, piece)
     if piece is not home:
         home.copy_(piece)
     return zlib.crc32(piece.numpy().data)
 
 
-def _stop(piece: Tensor) -> Tensor:
-    """Memory on the way to or from a GPU: pinned, which is the fastest way there is."""
-    return torch.empty(len(piece), dtype=torch.uint8, pin_memory=piece.is_cuda)
+def _on_the_way(home: Tensor) -> Tensor:
+    """Memory for a piece on its way to or from a GPU: pinned, which is the fastest way there is."""
+    return torch.empty(len(home), dtype=torch.uint8, pin_memory=home.is_cuda)
 
 
 def _write(path: Path, begin: int, rest: bytes | memoryview) -> None:
@@ -137,19 +145,12 @@ def _write(path: Path, begin: int, rest: bytes | memoryview) -> None:
             rest = rest[file.write(rest) :]  # the system may take less than was given
 
 
-def _crc(tensors: dict[str, Tensor], text: str, of_piece: Callable[[str, int, int], int]) -> int:
-    """Of the facts, and of the sums of all tensors' pieces, so that many threads can add, and read, at once."""
+def _checksum(tensors: dict[str, Tensor], sums: list[int], text: str) -> str:
+    """Of the facts, of what the tensors are, and of the sums of their pieces."""
     about = [f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}" for name in sorted(tensors)]
-    pieces = [
-        (name, begin, min(begin + PIECE, tensors[name].nbytes))
-        for name in sorted(tensors)
-        for begin in range(0, tensors[name].nbytes, PIECE)
-    ]
-    with ThreadPoolExecutor(THREADS) as pool:
-        sums = pool.map(lambda piece: str(of_piece(*piece)), pieces)
-        return zlib.crc32("\n".join([text, *about, *sums]).encode())
+    return _crc32(zlib.crc32("\n".join([text, *about, *map(str, sums)]).encode()))
 
 
-def _text(crc: int) -> str:
-    """Always as long, so that a file can be written before its sum is known."""
+def _crc32(crc: int) -> str:
+    """In hexadecimal, always as long, so that a header can be measured before its sum is known."""
     return f"{crc:08x}"
