@@ -23,6 +23,7 @@ from flythrough.camera.path import CameraPath
 from flythrough.errors import InputError
 from flythrough.media import ContactSheet, save_image, written_whole
 from flythrough.pipeline import Pipeline
+from flythrough.presets import Preset
 from flythrough.session import Session
 from flythrough.shot import Shot
 from flythrough.tensors import dtype_named
@@ -47,7 +48,7 @@ class Order:
     device, dtype   None: the best there are
     refine          whether an official model's second stage goes over it
     contact_sheet   whether a picture of the whole clip is wanted too
-    save_every      chunks between two states of a streaming model; with 0 it cannot be resumed
+    save_every      chunks between two states of a streaming model; None: its own number; 0: it cannot be resumed
     """
 
     out: Path
@@ -58,11 +59,15 @@ class Order:
     dtype: torch.dtype | None = None
     refine: bool = True
     contact_sheet: bool = False
-    save_every: int = 8  # of mini 4 s of film, made in about as long
+    save_every: int | None = None
 
     def __post_init__(self) -> None:
-        if self.save_every < 0:
+        if self.save_every is not None and self.save_every < 0:
             raise InputError(f"a state every {self.save_every} chunks is not possible; 0 means none at all")
+
+    def chunks_apart(self, plan: Preset) -> int:
+        """Chunks between two states, of a model with these numbers."""
+        return plan.save_every if self.save_every is None else self.save_every
 
     def load(self) -> Pipeline:
         """The model that was asked for."""

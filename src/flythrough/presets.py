@@ -60,7 +60,11 @@ class Refining:
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """All numbers that belong to a named model. height, width in pixels."""
+    """All numbers that belong to a named model. height, width in pixels.
+
+    save_every  chunks between two states of a film: of mini 4 s, made in about as long; of the full size a minute,
+                since a state is of up to 12 GB
+    """
 
     model: ModelConfig
     camera_encoding: CameraEncoding
@@ -70,6 +74,7 @@ class Preset:
     sampling: Sampling
     vae: MiniVAEConfig | LTX2VAEConfig
     refining: Refining | None = None
+    save_every: int = 40
     weights: Path | None = (
         None  # a folder with model.safetensors and vae.safetensors, if they come with the package
     )
@@ -119,6 +124,7 @@ PRESETS: dict[str, Preset] = {
         width=448,
         fps=16.0,
         sampling=Sampling(order="stream", steps=4, shift=2.0, levels=(1.0, 0.857, 0.667, 0.4, 0.0)),
+        save_every=8,
         weights=WEIGHTS / "mini",
     ),
     # NVIDIA's three releases of one 2.66B transformer, each with LTX-2's autoencoder and refiner

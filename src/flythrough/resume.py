@@ -84,7 +84,7 @@ class Flight:
         shot = self.order.shot
         if self._session is None and self._pipeline.preset.sampling.order == "stream":
             self._session = self._pipeline.open(shot)
-        saved_every = self.order.save_every if self._keep else 0
+        saved_every = self.order.chunks_apart(self._pipeline.preset) if self._keep else 0
         self._films = self._pipeline.generate(shot, session=self._session, together=saved_every)
         for film in self._films:
             self._take(film)
@@ -158,7 +158,7 @@ def begin(order: Order, load: Callable[[Order], Pipeline] = Order.load) -> Fligh
     pipeline = load(order)
     about = order.shot.metadata() | pipeline.metadata()
     streams = pipeline.preset.sampling.order == "stream"
-    if not (order.save_every and streams) or str(order.out) == STDOUT:
+    if not (order.chunks_apart(pipeline.preset) and streams) or str(order.out) == STDOUT:
         return Flight(order, pipeline, about)
     keep = Keep(order.out)
     try:

@@ -18,7 +18,7 @@ from flythrough.errors import InputError
 from flythrough.media import ContactSheet, read_video
 from flythrough.order import Order
 from flythrough.pipeline import Pipeline
-from flythrough.presets import PRESETS
+from flythrough.presets import PRESETS, preset
 from flythrough.resume import Flight, begin, resume
 from flythrough.session import Session
 from flythrough.shot import Shot
@@ -295,6 +295,15 @@ def test_stopped_before_its_first_frame_it_leaves_nothing(tmp_path: Path) -> Non
 def test_fewer_than_no_chunks_between_states_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="every -1 chunks"):
         order(tmp_path / "fly.mp4", save_every=-1)
+
+
+@pytest.mark.parametrize(("asked", "mini", "large"), [(None, 8, 40), (3, 3, 3), (0, 0, 0)])
+def test_how_often_a_state_is_written_is_the_models_own_number_unless_told(
+    tmp_path: Path, asked: int | None, mini: int, large: int
+) -> None:
+    asked_for = order(tmp_path / "fly.mp4", save_every=asked)
+    assert asked_for.chunks_apart(preset("mini")) == mini
+    assert asked_for.chunks_apart(preset("sana-wm-streaming")) == large
 
 
 def test_a_path_comes_back_exactly(out: Path, tmp_path: Path) -> None:

@@ -37,7 +37,13 @@ def batch(
         str, Option(help="For lines without a model: a name, or a folder with weights.")
     ] = "mini",
     device: Device = None,
-    save_every: Annotated[int, Option(help="Chunks between two states that a film goes on from.", min=1)] = 8,
+    save_every: Annotated[
+        int | None,
+        Option(
+            help="Chunks between two states that a film goes on from; the model's own number by default.",
+            min=1,
+        ),
+    ] = None,
     random_weights: Annotated[
         bool, Option("--random-weights", help="No files: noise, but at the real speed and size.")
     ] = False,
@@ -86,7 +92,7 @@ class _Work:
     """How a film is made."""
 
     def __init__(
-        self, cluster: Cluster | None, device: str | None, random_weights: bool, save_every: int
+        self, cluster: Cluster | None, device: str | None, random_weights: bool, save_every: int | None
     ) -> None:
         self.cluster, self._device, self._save_every = cluster, device, save_every
         self._random_weights = random_weights

@@ -65,8 +65,11 @@ def generate(
         bool, Option("--contact-sheet", help="Also write a picture of the whole clip.")
     ] = False,
     save_every: Annotated[
-        int, Option(help="Chunks between two states that `flythrough resume` goes on from; 0: none.")
-    ] = 8,
+        int | None,
+        Option(
+            help="Chunks between two states that `resume` goes on from; the model's own number by default, 0: none."
+        ),
+    ] = None,
     model: Annotated[str, Option(help="A model's name, or a folder with its weights.")] = "mini",
     device: Device = None,
     random_weights: Annotated[

@@ -41,7 +41,10 @@ def serve(
     frames: Annotated[int, Option(help="The longest video it makes, in frames.")] = 5761,
     queue: Annotated[int, Option(help="How many jobs may wait.")] = 256,
     sessions: Annotated[int, Option(help="How many live flights are in memory at a time.")] = 4,
-    save_every: Annotated[int, Option(help="Chunks between two states that a job goes on from.")] = 8,
+    save_every: Annotated[
+        int | None,
+        Option(help="Chunks between two states that a job goes on from; the model's own number by default."),
+    ] = None,
     random_weights: Annotated[
         bool, Option("--random-weights", help="No files: noise, but at the real speed and size.")
     ] = False,

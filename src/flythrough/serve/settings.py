@@ -54,7 +54,7 @@ class Settings:
     queue: int = 256  # jobs that wait or run
     connections: int = 1024
     body_s: float = 60.0  # in which a request's body must have come
-    save_every: int = 8  # chunks between two states that a job goes on from
+    save_every: int | None = None  # chunks between two states of a job; None: the model's own number
 
     sessions: int = 4  # live flights in memory at a time
     kept_sessions: int = 64  # and on disk
@@ -76,8 +76,8 @@ class Settings:
                 " with what `openssl rand -hex 16` prints; without one, the server stays on 127.0.0.1"
             )
         for name in ("upload_bytes", "json_bytes", "pixels", "frames", "queue", "connections", "save_every"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+            if (number := getattr(self, name)) is not None and number < 1:
+                raise InputError(f"{name} is {number}; it must be at least 1")
 
     @property
     def loopback(self) -> bool:
